@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Samples how much host memory a process has (its resident set)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+KIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") // 1024
+
+Sample = tuple[float, int]  # time.monotonic(), KiB
+
+
+def rss_kib(pid: int) -> int:
+    """Return the resident set of a process in KiB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * KIB_PER_PAGE
+
+
+def sum_of_rises(samples: list[Sample]) -> int:
+    """Return the KiB that the host had to give, ignoring what came back."""
+    return sum(max(b[1] - a[1], 0) for a, b in pairwise(samples))
+
+
+class RssSampler(threading.Thread):
+    """Collects (time, KiB) of one process until it is stopped."""
+
+    def __init__(self, pid: int, interval: float = 0.02) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._interval = interval
+        self._stop_asked = threading.Event()
+        self.samples: list[Sample] = []
+
+    def run(self) -> None:
+        while not self._stop_asked.wait(self._interval):
+            try:
+                self.samples.append((time.monotonic(), rss_kib(self._pid)))
+            except (FileNotFoundError, ProcessLookupError):
+                return
+
+    def stop(self) -> list[Sample]:
+        """End the sampling and return everything collected."""
+        self._stop_asked.set()
+        self.join()
+        return self.samples
