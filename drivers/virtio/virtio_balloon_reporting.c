@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting through the reporting virtqueue of virtio-balloon.
+ *
+ * The balloon driver calls start when the device is ready, in probe and
+ * restore, and stop before the device is reset, in remove and freeze.  The
+ * core calls report from its worker.  Virtio specification 1.2, section
+ * 5.5.6.7 (Free Page Reporting): the driver puts free pages in the queue as
+ * device-writable buffers, and must not use them before the device has used
+ * the buffers.
+ *
+ * So a batch that the device has is never given back before the device has
+ * acknowledged it or was reset; a discard that comes late would hit a page in
+ * use.  A device that stays silent holds one batch until it is removed.
+ */
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/page_reporting.h>
+#include <linux/scatterlist.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <uapi/linux/virtio_balloon.h>
+
+#include "virtio_balloon_reporting.h"
+
+/* The host is slow when a batch takes longer; said once a start. */
+#define VIRTBALLOON_REPORTING_SLOW	(5 * HZ)
+
+/* What a device may take to answer before it is reset on removal. */
+#define VIRTBALLOON_REPORTING_GRACE	(2 * HZ)
+
+/*
+ * A pageblock is 512 MiB with 64 KiB pages on arm64, too much to be found free.
+ * 2 MiB is what hosts back guest memory with.
+ */
+#define VIRTBALLOON_REPORTING_ORDER \
+	(IS_ENABLED(CONFIG_ARM64_64K_PAGES) ? 5 : 0)
+
+static bool virtballoon_reporting_done(struct virtballoon_reporting *vbr)
+{
+	unsigned int unused;
+
+	return virtqueue_get_buf(vbr->vq, &unused) || READ_ONCE(vbr->gone);
+}
+
+/* Wait until the device is done with the batch or was reset. */
+static int virtballoon_reporting_wait(struct virtballoon_reporting *vbr)
+{
+	unsigned long start = jiffies;
+
+	if (!wait_event_timeout(*vbr->acked, virtballoon_reporting_done(vbr),
+				VIRTBALLOON_REPORTING_SLOW)) {
+		dev_warn(&vbr->vdev->dev,
+			 "host has not answered a report of free pages for %u s%s, still waiting\n",
+			 jiffies_to_msecs(jiffies - start) / 1000,
+			 virtqueue_is_broken(vbr->vq) ?
+			 " and the queue is broken" : "");
+		wait_event(*vbr->acked, virtballoon_reporting_done(vbr));
+		dev_warn(&vbr->vdev->dev,
+			 "report of free pages ended after %u s\n",
+			 jiffies_to_msecs(jiffies - start) / 1000);
+	}
+	return READ_ONCE(vbr->gone) ? -ENODEV : 0;
+}
+
+static int virtballoon_reporting_report(struct page_reporting_dev_info *prdev,
+					struct scatterlist *sg,
+					unsigned int nents)
+{
+	struct virtballoon_reporting *vbr =
+		container_of(prdev, struct virtballoon_reporting, prdev);
+	int err;
+
+	if (READ_ONCE(vbr->gone))
+		return -ENODEV;
+	/* The queue is empty, and a batch was chosen to fit. */
+	err = virtqueue_add_inbuf(vbr->vq, sg, nents, vbr,
+				  GFP_NOWAIT | __GFP_NOWARN);
+	if (err)
+		return err;
+
+	WRITE_ONCE(vbr->in_flight, true);
+	virtqueue_kick(vbr->vq);
+	err = virtballoon_reporting_wait(vbr);
+	WRITE_ONCE(vbr->in_flight, false);
+	wake_up(vbr->acked);
+	return err;
+}
+
+/**
+ * virtballoon_reporting_start() - report free pages to the host
+ * @vbr:	reporting state of the balloon, with the queue set
+ * @vdev:	balloon device, ready
+ * @acked:	wait queue that the queue's callback wakes up
+ *
+ * Failure costs the reporting, not the balloon: it is logged and the balloon
+ * goes on.  Does nothing if the device does not offer reporting.
+ *
+ * Context: Process context, may sleep.
+ */
+void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
+				 struct virtio_device *vdev,
+				 wait_queue_head_t *acked)
+{
+	int err;
+
+	if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_REPORTING))
+		return;
+	vbr->vdev = vdev;
+	vbr->acked = acked;
+	vbr->gone = false;
+	vbr->prdev = (struct page_reporting_dev_info) {
+		.report = virtballoon_reporting_report,
+		.name = "virtio-balloon",
+		.order = VIRTBALLOON_REPORTING_ORDER,
+		.capacity = min(virtqueue_get_vring_size(vbr->vq),
+				PAGE_REPORTING_CAPACITY_MAX),
+		.merge = true,
+	};
+	err = page_reporting_register(&vbr->prdev);
+	if (err)
+		dev_warn(&vdev->dev,
+			 "free page reporting is not available: %pe\n",
+			 ERR_PTR(err));
+	vbr->registered = !err;
+}
+EXPORT_SYMBOL_GPL(virtballoon_reporting_start);
+
+/* End the wait for a device that does not answer: reset it. */
+static void virtballoon_reporting_abandon(struct virtballoon_reporting *vbr)
+{
+	dev_warn(&vbr->vdev->dev,
+		 "host does not answer a report of free pages, resetting the device\n");
+	/* The balloon must not wait for answers after the reset either. */
+	virtio_break_device(vbr->vdev);
+	virtio_reset_device(vbr->vdev);
+	WRITE_ONCE(vbr->gone, true);
+	wake_up(vbr->acked);
+}
+
+/**
+ * virtballoon_reporting_stop() - stop reporting free pages to the host
+ * @vbr:	reporting state of the balloon
+ *
+ * When this function returns, the queue is idle and all free pages are back in
+ * the allocator.  A device that does not answer is reset for that.
+ *
+ * Context: Process context, may sleep.
+ */
+void virtballoon_reporting_stop(struct virtballoon_reporting *vbr)
+{
+	if (!vbr->registered)
+		return;
+	if (!wait_event_timeout(*vbr->acked, !READ_ONCE(vbr->in_flight),
+				VIRTBALLOON_REPORTING_GRACE))
+		virtballoon_reporting_abandon(vbr);
+	page_reporting_unregister(&vbr->prdev);
+	vbr->registered = false;
+}
+EXPORT_SYMBOL_GPL(virtballoon_reporting_stop);
+
+MODULE_DESCRIPTION("Virtio balloon free page reporting");
+MODULE_LICENSE("GPL");

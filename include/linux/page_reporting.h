@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Free page reporting: the interface for backends.
+ *
+ * A backend tells the hypervisor which blocks of guest memory are free.  The
+ * core finds such blocks, takes them off the allocator's free lists, hands
+ * them to the backend in batches and puts them back afterwards.  See
+ * Documentation/mm/page_reporting.rst for the design and for a complete
+ * example of a backend.
+ */
+#ifndef _LINUX_PAGE_REPORTING_H
+#define _LINUX_PAGE_REPORTING_H
+
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/scatterlist.h>
+
+/**
+ * define PAGE_REPORTING_CAPACITY - entries in a batch, if the backend does
+ * not say
+ */
+#define PAGE_REPORTING_CAPACITY		32
+
+/**
+ * define PAGE_REPORTING_CAPACITY_MAX - most entries that a backend may ask for
+ */
+#define PAGE_REPORTING_CAPACITY_MAX	1024
+
+/**
+ * struct page_reporting_dev_info - a backend that reports free blocks
+ * @report:	Required.  Tells the hypervisor that the @nents entries of @sg
+ *		are free.  Called from process context with no lock held, may
+ *		sleep, is never entered concurrently for one backend.  Every
+ *		entry is off the free lists and stays so until @report
+ *		returns: the backend must not return before the hypervisor is
+ *		done with the batch or can no longer act on it.  An entry is a
+ *		power of two pages, naturally aligned, of @order or more,
+ *		unless @merge is set.  Must not call
+ *		page_reporting_unregister().
+ *
+ *		Returns
+ *		0: the batch was reported, but for the entries for which the
+ *		backend called page_reporting_entry_failed();
+ *		-EAGAIN: nothing was reported, the core tries again later and
+ *		waits longer each time;
+ *		any other negative error code: nothing was reported, and the
+ *		core stops calling the backend until it is enabled again
+ *		through sysfs.
+ * @order:	Optional.  Smallest block to be reported, as a page order of at
+ *		most MAX_PAGE_ORDER.  0 leaves the choice to the core, which
+ *		takes pageblock_order.  A user's choice overrides it.
+ * @capacity:	Optional.  Most entries in a batch, at most
+ *		PAGE_REPORTING_CAPACITY_MAX.  0 stands for
+ *		PAGE_REPORTING_CAPACITY.
+ * @merge:	Optional.  The backend accepts entries of any number of pages,
+ *		so adjacent blocks become one entry.
+ * @name:	Optional.  Identifies the backend in sysfs, traces and log
+ *		messages.  NULL stands for "unnamed".
+ * @nodes:	Optional.  The NUMA nodes whose memory is reported through
+ *		this backend, copied at registration.  NULL stands for all
+ *		nodes.
+ *
+ * The backend owns the structure and must leave it alone and keep it valid
+ * from page_reporting_register() until page_reporting_unregister() returns.
+ * Members that are not used must be zero.
+ */
+struct page_reporting_dev_info {
+	int (*report)(struct page_reporting_dev_info *prdev,
+		      struct scatterlist *sg, unsigned int nents);
+	unsigned int order;
+	unsigned int capacity;
+	bool merge;
+	const char *name;
+	const nodemask_t *nodes;
+};
+
+/**
+ * page_reporting_entry_failed() - say that one entry was not reported
+ * @sg:		Entry of the batch that was passed to the report callback.
+ *
+ * The core tries the entry again later.
+ *
+ * Context: Only from within the report callback.
+ */
+static inline void page_reporting_entry_failed(struct scatterlist *sg)
+{
+	sg->length = 0;
+}
+
+int page_reporting_register(struct page_reporting_dev_info *prdev);
+void page_reporting_unregister(struct page_reporting_dev_info *prdev);
+
+/* The order in use, or the one asked for while there is no backend. */
+extern unsigned int page_reporting_order;
+
+#endif /* _LINUX_PAGE_REPORTING_H */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM page_reporting
+
+#if !defined(_TRACE_PAGE_REPORTING_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_PAGE_REPORTING_H
+
+#include <linux/mmzone.h>
+#include <linux/tracepoint.h>
+
+DECLARE_EVENT_CLASS(page_reporting_backend,
+
+	TP_PROTO(const char *name, unsigned int order),
+
+	TP_ARGS(name, order),
+
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(unsigned int, order)
+	),
+
+	TP_fast_assign(
+		__assign_str(name);
+		__entry->order = order;
+	),
+
+	TP_printk("name=%s order=%u", __get_str(name), __entry->order)
+);
+
+DEFINE_EVENT(page_reporting_backend, page_reporting_register,
+	TP_PROTO(const char *name, unsigned int order),
+	TP_ARGS(name, order)
+);
+
+DEFINE_EVENT(page_reporting_backend, page_reporting_unregister,
+	TP_PROTO(const char *name, unsigned int order),
+	TP_ARGS(name, order)
+);
+
+TRACE_EVENT(page_reporting_batch,
+
+	TP_PROTO(struct zone *zone, unsigned int order, unsigned int entries,
+		 unsigned long pages, int err, s64 ns),
+
+	TP_ARGS(zone, order, entries, pages, err, ns),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned int, order)
+		__field(unsigned int, entries)
+		__field(unsigned long, kb)
+		__field(int, err)
+		__field(s64, ns)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->order = order;
+		__entry->entries = entries;
+		__entry->kb = pages << (PAGE_SHIFT - 10);
+		__entry->err = err;
+		__entry->ns = ns;
+	),
+
+	TP_printk("nid=%d zone=%s order=%u entries=%u kb=%lu err=%d ns=%lld",
+		  __entry->nid, __get_str(zone), __entry->order,
+		  __entry->entries, __entry->kb, __entry->err, __entry->ns)
+);
+
+TRACE_EVENT(page_reporting_entry,
+
+	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages,
+		 bool reported),
+
+	TP_ARGS(zone, pfn, pages, reported),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned long, pfn)
+		__field(unsigned long, pages)
+		__field(bool, reported)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->pfn = pfn;
+		__entry->pages = pages;
+		__entry->reported = reported;
+	),
+
+	TP_printk("nid=%d zone=%s pfn=0x%lx pages=%lu reported=%d",
+		  __entry->nid, __get_str(zone), __entry->pfn,
+		  __entry->pages, __entry->reported)
+);
+
+#endif /* _TRACE_PAGE_REPORTING_H */
+
+/* This part must be outside protection */
+#include <trace/define_trace.h>

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+// Target: drivers/virtio/virtio_balloon.c
+// Looks for: virtballoon_free_page_report(), reporting_vq in init_vqs(), page_reporting_register() in virtballoon_probe(), page_reporting_unregister() in virtballoon_remove(), virtballoon_freeze() and virtballoon_restore()
+// Places: 8
+//
+// Reporting moves to virtio_balloon_reporting.c.  It starts when the device is
+// ready, stops before the device goes away, and does so over suspend too.
+
+@include@
+@@
+ #include <linux/page_reporting.h>
++#include "virtio_balloon_reporting.h"
+
+@callback depends on include@
+@@
+-int virtballoon_free_page_report(...) { ... }
+
+@queue depends on callback@
+struct virtio_balloon *vb;
+@@
+-vb->reporting_vq
++vb->reporting.vq
+
+@registered depends on queue@
+identifier vdev, vb;
+statement S;
+@@
+ virtballoon_probe(struct virtio_device *vdev)
+ {
+ ...
+-	vb->pr_dev_info.report = virtballoon_free_page_report;
+-	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING)) S
+ ...
+ }
+
+@ready depends on registered@
+identifier registered.vdev, registered.vb;
+@@
+ virtballoon_probe(struct virtio_device *vdev)
+ {
+ <...
+	virtio_device_ready(vdev);
++	virtballoon_reporting_start(&vb->reporting, vdev, &vb->acked);
+ ...>
+ }
+
+@remove depends on ready@
+struct virtio_balloon *vb;
+@@
+-	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING))
+-		page_reporting_unregister(&vb->pr_dev_info);
++	virtballoon_reporting_stop(&vb->reporting);
+
+@freeze depends on remove@
+identifier vdev, vb;
+@@
+ virtballoon_freeze(struct virtio_device *vdev)
+ {
+	struct virtio_balloon *vb = vdev->priv;
++	virtballoon_reporting_stop(&vb->reporting);
+ ...
+ }
+
+@restore depends on freeze@
+identifier vdev, vb;
+@@
+ virtballoon_restore(struct virtio_device *vdev)
+ {
+	struct virtio_balloon *vb = vdev->priv;
+ ...
+	virtio_device_ready(vdev);
++	virtballoon_reporting_start(&vb->reporting, vdev, &vb->acked);
+ ...
+ }

@@ -1,0 +1,853 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: registry, life cycle and memory hotplug.
+ *
+ * Backends call page_reporting_register() and page_reporting_unregister(), the
+ * allocator calls __page_reporting_notify_free().  Every zone of a backend's
+ * nodes has a tracker (struct fpr_zone), found through fpr_table.
+ *
+ * Lock order:
+ *
+ *	mem_hotplug_lock
+ *	    fpr_mutex: fpr_backends, fpr_table, the order
+ *	        zone->lock (interrupts off): a tracker and its segments
+ *	            timer base lock
+ *
+ * A pass runs without any of these while it is in report().  Trackers and
+ * segments are published under zone->lock and freed after a grace period, so
+ * holding zone->lock or the RCU read lock keeps them alive.
+ */
+#define pr_fmt(fmt) "page_reporting: " fmt
+
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/jump_label.h>
+#include <linux/list.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/page_reporting.h>
+
+#include "hook.h"
+#include "internal.h"
+
+/* A block freed so soon after its report cost the host its memory twice. */
+#define FPR_REFAULT_WINDOW	(10 * HZ)
+
+#define FPR_ORDER_UNSET		((unsigned int)-1)
+
+DEFINE_STATIC_KEY_FALSE(page_reporting_enabled);
+
+/*
+ * The order in use while a backend is registered, else the user's choice or
+ * FPR_ORDER_UNSET.  Drivers may read it, and one writes it: hv_balloon asks for
+ * pageblock_order when its host refuses less, which fpr_follow_order() obeys.
+ */
+unsigned int page_reporting_order = FPR_ORDER_UNSET;
+EXPORT_SYMBOL_GPL(page_reporting_order);
+
+/* Did the user choose the order?  Then no backend's wish counts. */
+static bool fpr_order_chosen;
+
+/* Frees that merge to less cannot have completed a block: for the hook. */
+unsigned int fpr_hook_order __read_mostly;
+
+/* Protects fpr_backends, writers of fpr_table and of the order. */
+DEFINE_MUTEX(fpr_mutex);
+
+LIST_HEAD(fpr_backends);
+
+/* The tracker of every zone of every node, allocated with the first backend. */
+static struct fpr_zone __rcu **fpr_table __read_mostly;
+
+atomic_long_t fpr_counters[FPR_NR_COUNTERS];
+
+struct fpr_tunables fpr_tunables __read_mostly = {
+	.age_ms = 500,
+	.threshold_kb = 8192,
+	.max_delay_ms = 2000,
+	.enabled = true,
+};
+
+/* === Trackers and their place in the table === */
+
+static struct fpr_zone __rcu **fpr_slot(struct zone *zone)
+{
+	return &fpr_table[zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone)];
+}
+
+/* The tracker of @zone or NULL.  Context: RCU read side. */
+struct fpr_zone *fpr_zone_get(struct zone *zone)
+{
+	return rcu_dereference(*fpr_slot(zone));
+}
+
+/* The tracker of @zone or NULL, for as long as zone->lock is held. */
+struct fpr_zone *fpr_zone_get_locked(struct zone *zone)
+{
+	return rcu_dereference_protected(*fpr_slot(zone),
+					 lockdep_is_held(&zone->lock));
+}
+
+static struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz)
+{
+	struct fpr_zone *old;
+
+	lockdep_assert_held(&fpr_mutex);
+	spin_lock_irq(&zone->lock);
+	old = fpr_zone_get_locked(zone);
+	rcu_assign_pointer(*fpr_slot(zone), fz);
+	spin_unlock_irq(&zone->lock);
+	return old;
+}
+
+/*
+ * Which blocks of a segment are memory of the zone?  Memory comes and goes in
+ * units of a pageblock or more.
+ */
+static unsigned long fpr_present_blocks(const struct fpr_zone *fz,
+					unsigned long index)
+{
+	unsigned long pfn = fpr_segment_pfn(fz, index);
+	unsigned long present = 0;
+	bool here = false;
+	unsigned int bit;
+
+	for (bit = 0; bit < FPR_SEGMENT_BLOCKS; bit++) {
+		if (!bit || pageblock_aligned(pfn)) {
+			struct page *page = pfn_to_online_page(pfn);
+
+			here = page && page_zone(page) == fz->zone;
+		}
+		if (here)
+			present |= BIT(bit);
+		pfn += fpr_block_pages(fz);
+	}
+	return present;
+}
+
+static int fpr_fill(struct fpr_zone *fz)
+{
+	int nid = zone_to_nid(fz->zone);
+	u32 now = jiffies;
+	unsigned long i;
+
+	for (i = 0; i < fz->nr_segments; i++) {
+		unsigned long present = fpr_present_blocks(fz, i);
+		struct fpr_segment *segment;
+
+		if (!present)
+			continue;
+		segment = fpr_segment_alloc(present, nid, now);
+		if (!segment)
+			return -ENOMEM;
+		fpr_segment_install(fz, i, segment);
+		cond_resched();
+	}
+	fz->since = now;
+	return 0;
+}
+
+/* Build the tracker of a zone, with every block of it pending. */
+static struct fpr_zone *fpr_build(struct fpr_backend *backend,
+				  struct zone *zone, unsigned int order)
+{
+	struct fpr_zone *fz;
+
+	fz = fpr_zone_alloc(zone, zone->zone_start_pfn, zone_end_pfn(zone),
+			    order);
+	if (!fz)
+		return NULL;
+	fz->backend = backend;
+	if (fpr_fill(fz)) {
+		fpr_zone_free_segments(fz);
+		fpr_zone_free(fz);
+		return NULL;
+	}
+	return fz;
+}
+
+static void fpr_discard(struct fpr_zone **trackers)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_node_ids * MAX_NR_ZONES; i++) {
+		if (!trackers[i])
+			continue;
+		fpr_zone_free_segments(trackers[i]);
+		fpr_zone_free(trackers[i]);
+	}
+	kvfree(trackers);
+}
+
+/* Build trackers for all zones of @backend, in an array like fpr_table. */
+static struct fpr_zone **fpr_build_all(struct fpr_backend *backend,
+				       unsigned int order)
+{
+	struct fpr_zone **trackers;
+	struct zone *zone;
+
+	trackers = kvcalloc(nr_node_ids * MAX_NR_ZONES, sizeof(*trackers),
+			    GFP_KERNEL);
+	if (!trackers)
+		return NULL;
+	for_each_populated_zone(zone) {
+		struct fpr_zone *fz;
+
+		if (!node_isset(zone_to_nid(zone), backend->nodes))
+			continue;
+		fz = fpr_build(backend, zone, order);
+		if (!fz) {
+			fpr_discard(trackers);
+			return NULL;
+		}
+		trackers[fpr_slot(zone) - fpr_table] = fz;
+	}
+	return trackers;
+}
+
+/*
+ * Exchange the published trackers of @backend's zones for @trackers, and leave
+ * the old ones there, to be discarded after a grace period.
+ */
+static void fpr_exchange_all(struct fpr_backend *backend,
+			     struct fpr_zone **trackers)
+{
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		unsigned int slot = fpr_slot(zone) - fpr_table;
+
+		if (node_isset(zone_to_nid(zone), backend->nodes))
+			trackers[slot] = fpr_publish(zone, trackers[slot]);
+	}
+}
+
+/* Put the trackers of one backend in place, or take them out for NULL. */
+static int fpr_replace(struct fpr_backend *backend, unsigned int order)
+{
+	struct fpr_zone **trackers = fpr_build_all(backend, order);
+
+	if (!trackers)
+		return -ENOMEM;
+	WRITE_ONCE(backend->order, order);
+	fpr_exchange_all(backend, trackers);
+	synchronize_rcu();
+	fpr_discard(trackers);
+	return 0;
+}
+
+static void fpr_remove_trackers(struct fpr_backend *backend)
+{
+	struct zone *zone;
+
+	for_each_zone(zone) {
+		struct fpr_zone *fz;
+
+		if (!node_isset(zone_to_nid(zone), backend->nodes))
+			continue;
+		fz = fpr_publish(zone, NULL);
+		if (!fz)
+			continue;
+		synchronize_rcu();
+		fpr_zone_free_segments(fz);
+		fpr_zone_free(fz);
+	}
+}
+
+/* === The hook and the timer === */
+
+/* Start a pass of @backend in @delay jiffies, if none is due sooner. */
+void fpr_schedule(struct fpr_backend *backend, u32 delay)
+{
+	timer_reduce(&backend->timer, jiffies + delay);
+}
+
+static void fpr_timer(struct timer_list *timer)
+{
+	struct fpr_backend *backend = from_timer(backend, timer, timer);
+
+	queue_work(backend->wq, &backend->work);
+}
+
+static void fpr_wake(const struct fpr_zone *fz)
+{
+	unsigned long pending_kb = fz->nr_pending <<
+				   (fz->order + PAGE_SHIFT - 10);
+	unsigned int ms = pending_kb >= READ_ONCE(fpr_tunables.threshold_kb) ?
+			  READ_ONCE(fpr_tunables.age_ms) :
+			  READ_ONCE(fpr_tunables.max_delay_ms);
+
+	if (READ_ONCE(fpr_tunables.enabled) && !READ_ONCE(fz->backend->error))
+		fpr_schedule(fz->backend, msecs_to_jiffies(ms) + 1);
+}
+
+/* The part of page_reporting_notify_free() that is not inlined. */
+void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
+				  unsigned int freed_order,
+				  unsigned int merged_order)
+{
+	struct fpr_zone *fz;
+	unsigned long refaulted;
+
+	lockdep_assert_held(&zone->lock);
+	/* The key is on before the table is there. */
+	if (!READ_ONCE(fpr_table))
+		return;
+	fz = fpr_zone_get_locked(zone);
+	if (!fz || merged_order < fz->order)
+		return;
+	refaulted = fpr_mark_freed(fz, pfn, freed_order, jiffies,
+				   FPR_REFAULT_WINDOW);
+	if (refaulted)
+		fpr_count(FPR_REFAULTED, refaulted << fz->order);
+	fpr_wake(fz);
+}
+
+void fpr_kick_all(void)
+{
+	struct fpr_backend *backend;
+
+	lockdep_assert_held(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node)
+		fpr_schedule(backend, 1);
+}
+
+/* Pause or resume all backends; resuming forgives those that failed. */
+void fpr_set_enabled(bool enabled)
+{
+	struct fpr_backend *backend;
+
+	mutex_lock(&fpr_mutex);
+	WRITE_ONCE(fpr_tunables.enabled, enabled);
+	if (enabled) {
+		list_for_each_entry(backend, &fpr_backends, node)
+			WRITE_ONCE(backend->error, 0);
+		fpr_kick_all();
+	}
+	mutex_unlock(&fpr_mutex);
+}
+
+unsigned long fpr_pending_pages(void)
+{
+	unsigned long pages = 0;
+	struct fpr_zone *fz;
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_table))
+		return 0;
+	rcu_read_lock();
+	for_each_populated_zone(zone) {
+		fz = fpr_zone_get(zone);
+		if (fz)
+			pages += READ_ONCE(fz->nr_pending) << fz->order;
+	}
+	rcu_read_unlock();
+	return pages;
+}
+
+/* === The order === */
+
+/* The order in use, or the one that would be used by a backend without wish. */
+unsigned int fpr_current_order(void)
+{
+	unsigned int order = READ_ONCE(page_reporting_order);
+
+	return order <= MAX_PAGE_ORDER ? order : pageblock_order;
+}
+
+static void fpr_adopt_order(unsigned int order)
+{
+	WRITE_ONCE(page_reporting_order, order);
+	WRITE_ONCE(fpr_hook_order, order);
+}
+
+/* Give all backends trackers of another order. */
+static int fpr_rebuild(unsigned int order)
+{
+	struct fpr_backend *backend;
+
+	lockdep_assert_held(&fpr_mutex);
+	/* The hook must not miss a block of either order meanwhile. */
+	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, order));
+	list_for_each_entry(backend, &fpr_backends, node) {
+		int err;
+
+		if (backend->order == order)
+			continue;
+		err = fpr_replace(backend, order);
+		if (err)
+			return err;
+	}
+	fpr_adopt_order(order);
+	fpr_kick_all();
+	return 0;
+}
+
+/**
+ * fpr_set_order() - change the order as the user wants
+ * @order:	0 to MAX_PAGE_ORDER
+ *
+ * Context: Process context.  Takes mem_hotplug_lock and fpr_mutex.
+ * Return:
+ * * %0		- done
+ * * %-EINVAL	- @order is larger than MAX_PAGE_ORDER
+ * * %-ENOMEM	- no memory for the trackers; the order is what it was
+ */
+int fpr_set_order(unsigned int order)
+{
+	int err = 0;
+
+	if (order > MAX_PAGE_ORDER) {
+		pr_notice("order %u is out of range, allowed are 0 to %u\n",
+			  order, MAX_PAGE_ORDER);
+		return -EINVAL;
+	}
+	get_online_mems();
+	mutex_lock(&fpr_mutex);
+	if (list_empty(&fpr_backends))
+		WRITE_ONCE(page_reporting_order, order);
+	else
+		err = fpr_rebuild(order);
+	if (!err)
+		fpr_order_chosen = true;
+	mutex_unlock(&fpr_mutex);
+	put_online_mems();
+	return err;
+}
+
+/* Obey a driver that changed page_reporting_order. */
+void fpr_follow_order(struct fpr_backend *backend)
+{
+	if (READ_ONCE(page_reporting_order) == READ_ONCE(backend->order))
+		return;
+	get_online_mems();
+	mutex_lock(&fpr_mutex);
+	if (fpr_rebuild(fpr_current_order()))
+		pr_warn_ratelimited("no memory to change the order to %u\n",
+				    fpr_current_order());
+	mutex_unlock(&fpr_mutex);
+	put_online_mems();
+}
+
+/* === Registration === */
+
+static const char *fpr_name(const struct page_reporting_dev_info *prdev)
+{
+	return prdev->name ?: "unnamed";
+}
+
+static int fpr_validate(const struct page_reporting_dev_info *prdev)
+{
+	if (!prdev->report) {
+		pr_err("backend %s has no report callback\n", fpr_name(prdev));
+		return -EINVAL;
+	}
+	if (prdev->order > MAX_PAGE_ORDER) {
+		pr_err("backend %s asks for order %u, allowed are 0 to %u\n",
+		       fpr_name(prdev), prdev->order, MAX_PAGE_ORDER);
+		return -ERANGE;
+	}
+	if (prdev->capacity > PAGE_REPORTING_CAPACITY_MAX) {
+		pr_err("backend %s asks for capacity %u, allowed are 0 to %u\n",
+		       fpr_name(prdev), prdev->capacity,
+		       PAGE_REPORTING_CAPACITY_MAX);
+		return -E2BIG;
+	}
+	if (prdev->nodes && !nodes_intersects(*prdev->nodes,
+					      node_possible_map)) {
+		pr_err("backend %s asks for nodes %*pbl, possible are %*pbl\n",
+		       fpr_name(prdev), nodemask_pr_args(prdev->nodes),
+		       nodemask_pr_args(&node_possible_map));
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static void fpr_backend_destroy(struct fpr_backend *backend)
+{
+	if (backend->wq)
+		destroy_workqueue(backend->wq);
+	kvfree(backend->candidates);
+	fpr_batch_destroy(&backend->batch);
+	kfree(backend);
+}
+
+static struct fpr_backend *
+fpr_backend_create(struct page_reporting_dev_info *prdev)
+{
+	unsigned int capacity = prdev->capacity ?: PAGE_REPORTING_CAPACITY;
+	struct fpr_backend *backend = kzalloc(sizeof(*backend), GFP_KERNEL);
+
+	if (!backend)
+		return NULL;
+	backend->prdev = prdev;
+	backend->name = fpr_name(prdev);
+	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
+	timer_setup(&backend->timer, fpr_timer, 0);
+	INIT_WORK(&backend->work, fpr_pass);
+	backend->wq = alloc_workqueue("page_reporting",
+				      WQ_UNBOUND | WQ_FREEZABLE, 1);
+	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
+	if (fpr_batch_init(&backend->batch, capacity, prdev->merge) ||
+	    !backend->wq || !backend->candidates) {
+		fpr_backend_destroy(backend);
+		return NULL;
+	}
+	return backend;
+}
+
+static struct fpr_backend *
+fpr_find_overlap(const struct fpr_backend *backend)
+{
+	struct fpr_backend *other;
+
+	list_for_each_entry(other, &fpr_backends, node)
+		if (nodes_intersects(other->nodes, backend->nodes))
+			return other;
+	return NULL;
+}
+
+/* The first backend has a say in the order, unless the user chose it. */
+static unsigned int fpr_first_order(const struct fpr_backend *backend)
+{
+	if (fpr_order_chosen || !backend->prdev->order)
+		return fpr_current_order();
+	return backend->prdev->order;
+}
+
+static int fpr_add_backend(struct fpr_backend *backend)
+{
+	bool first = list_empty(&fpr_backends);
+	struct fpr_backend *other = fpr_find_overlap(backend);
+	unsigned int order;
+	int err;
+
+	lockdep_assert_held(&fpr_mutex);
+	if (other) {
+		pr_err("backend %s shares nodes with backend %s\n",
+		       backend->name, other->name);
+		return -EBUSY;
+	}
+	if (!fpr_table) {
+		void *table = kvcalloc(nr_node_ids * MAX_NR_ZONES,
+				       sizeof(*fpr_table), GFP_KERNEL);
+
+		if (!table)
+			return -ENOMEM;
+		/* Pairs with the READ_ONCE() of lockless readers. */
+		smp_store_release(&fpr_table, table);
+	}
+	order = first ? fpr_first_order(backend) : fpr_current_order();
+	WRITE_ONCE(fpr_hook_order, order);
+	err = fpr_replace(backend, order);
+	if (err)
+		return err;
+	fpr_adopt_order(order);
+	list_add_tail(&backend->node, &fpr_backends);
+	trace_page_reporting_register(backend->name, order);
+	pr_info("backend %s enabled, order %u, %u entries a batch, nodes %*pbl\n",
+		backend->name, order, backend->batch.capacity,
+		nodemask_pr_args(&backend->nodes));
+	fpr_schedule(backend, msecs_to_jiffies(fpr_tunables.age_ms) + 1);
+	return 0;
+}
+
+/**
+ * page_reporting_register() - start reporting free blocks through a backend
+ * @prdev:	backend, see struct page_reporting_dev_info
+ *
+ * Everything that is free at this time will be reported, and what is freed
+ * later.  The callback may be called before this function returns.
+ *
+ * Context: Process context, may sleep.  Takes mem_hotplug_lock for reading and
+ * an internal mutex; must not be called from the report callback.
+ * Return:
+ * * %0		- @prdev is registered
+ * * %-EINVAL	- there is no report callback
+ * * %-ERANGE	- the order is larger than MAX_PAGE_ORDER
+ * * %-E2BIG	- the capacity is larger than PAGE_REPORTING_CAPACITY_MAX
+ * * %-ENODEV	- none of the nodes is possible on this system
+ * * %-EBUSY	- a registered backend reports one of the nodes
+ * * %-ENOMEM	- out of memory
+ */
+int page_reporting_register(struct page_reporting_dev_info *prdev)
+{
+	struct fpr_backend *backend;
+	int err = fpr_validate(prdev);
+
+	if (err)
+		return err;
+	backend = fpr_backend_create(prdev);
+	if (!backend)
+		return -ENOMEM;
+
+	/* Takes cpu_hotplug_lock, which is ordered before mem_hotplug_lock. */
+	static_branch_inc(&page_reporting_enabled);
+	get_online_mems();
+	mutex_lock(&fpr_mutex);
+	err = fpr_add_backend(backend);
+	mutex_unlock(&fpr_mutex);
+	put_online_mems();
+	if (err) {
+		static_branch_dec(&page_reporting_enabled);
+		fpr_backend_destroy(backend);
+	}
+	return err;
+}
+EXPORT_SYMBOL_GPL(page_reporting_register);
+
+static struct fpr_backend *
+fpr_begin_removal(struct page_reporting_dev_info *prdev)
+{
+	struct fpr_backend *backend;
+
+	guard(mutex)(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node) {
+		if (backend->prdev == prdev && !backend->stopping) {
+			WRITE_ONCE(backend->stopping, true);
+			return backend;
+		}
+	}
+	return NULL;
+}
+
+static void fpr_end_removal(struct fpr_backend *backend)
+{
+	get_online_mems();
+	mutex_lock(&fpr_mutex);
+	fpr_remove_trackers(backend);
+	list_del(&backend->node);
+	if (list_empty(&fpr_backends) && !fpr_order_chosen)
+		WRITE_ONCE(page_reporting_order, FPR_ORDER_UNSET);
+	mutex_unlock(&fpr_mutex);
+	put_online_mems();
+	static_branch_dec(&page_reporting_enabled);
+}
+
+/**
+ * page_reporting_unregister() - stop reporting through a backend
+ * @prdev:	backend; one that is not registered is ignored
+ *
+ * When this function returns, all memory is back in the allocator, no callback
+ * runs and none will.  A callback that waits for the hypervisor is waited for:
+ * it is up to the backend to end that wait first if it has to.
+ *
+ * Context: Process context, may sleep.  Takes mem_hotplug_lock for reading and
+ * an internal mutex; must not be called from the report callback.
+ */
+void page_reporting_unregister(struct page_reporting_dev_info *prdev)
+{
+	struct fpr_backend *backend = fpr_begin_removal(prdev);
+
+	if (!backend)
+		return;
+	/* The hook may go on to arm the timer; from here on that is ignored. */
+	timer_shutdown_sync(&backend->timer);
+	cancel_work_sync(&backend->work);
+	fpr_end_removal(backend);
+	trace_page_reporting_unregister(backend->name, backend->order);
+	pr_info("backend %s disabled\n", backend->name);
+	fpr_backend_destroy(backend);
+}
+EXPORT_SYMBOL_GPL(page_reporting_unregister);
+
+/* === Memory hotplug === */
+
+static struct fpr_backend *fpr_backend_of(int nid)
+{
+	struct fpr_backend *backend;
+
+	lockdep_assert_held(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node)
+		if (node_isset(nid, backend->nodes))
+			return backend;
+	return NULL;
+}
+
+/* Replace the tracker of @zone by a longer one that has the same segments. */
+static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
+				 struct zone *zone)
+{
+	struct fpr_zone *old, *fz;
+	unsigned long i;
+
+	fz = fpr_zone_alloc(zone, zone->zone_start_pfn, zone_end_pfn(zone),
+			    backend->order);
+	if (!fz)
+		return NULL;
+	fz->backend = backend;
+
+	spin_lock_irq(&zone->lock);
+	old = fpr_zone_get_locked(zone);
+	for (i = 0; old && i < old->nr_segments; i++) {
+		struct fpr_segment *segment;
+
+		segment = rcu_dereference_protected(old->segments[i],
+						    lockdep_is_held(&zone->lock));
+		if (segment)
+			fpr_segment_install(fz, i + old->base - fz->base,
+					    segment);
+	}
+	fz->since = old ? old->since : jiffies;
+	rcu_assign_pointer(*fpr_slot(zone), fz);
+	spin_unlock_irq(&zone->lock);
+	if (old) {
+		synchronize_rcu();
+		fpr_zone_free(old);
+	}
+	return fz;
+}
+
+static bool fpr_covers(const struct fpr_zone *fz, unsigned long start_pfn,
+		       unsigned long end_pfn)
+{
+	return fz && fpr_segment_index(fz, start_pfn) < fz->nr_segments &&
+	       fpr_segment_index(fz, end_pfn - 1) < fz->nr_segments;
+}
+
+/*
+ * Memory is about to come online.  Its segments start with nothing pending:
+ * the hook sees its pages when they enter the allocator.
+ */
+static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
+{
+	struct zone *zone = page_zone(pfn_to_page(start_pfn));
+	struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
+	struct fpr_zone *fz;
+	unsigned long i;
+
+	if (!backend)
+		return;
+	fz = rcu_dereference_protected(*fpr_slot(zone),
+				       lockdep_is_held(&fpr_mutex));
+	if (!fpr_covers(fz, start_pfn, end_pfn))
+		fz = fpr_grow(backend, zone);
+	if (!fz)
+		goto out_of_memory;
+	for (i = fpr_segment_index(fz, start_pfn);
+	     i <= fpr_segment_index(fz, end_pfn - 1); i++) {
+		struct fpr_segment *segment;
+
+		if (rcu_access_pointer(fz->segments[i]))
+			continue;
+		segment = fpr_segment_alloc(0, zone_to_nid(zone), jiffies);
+		if (!segment)
+			goto out_of_memory;
+		spin_lock_irq(&zone->lock);
+		fpr_segment_install(fz, i, segment);
+		spin_unlock_irq(&zone->lock);
+	}
+	return;
+
+out_of_memory:
+	pr_warn("no memory to track page frames %#lx to %#lx, they will not be reported\n",
+		start_pfn, end_pfn - 1);
+}
+
+/* Forget a segment, or the part of it that went if some of it is left. */
+static void fpr_forget(struct fpr_zone *fz, unsigned long index)
+{
+	unsigned long present = fpr_present_blocks(fz, index);
+	unsigned long pfn = fpr_segment_pfn(fz, index);
+	struct fpr_segment *segment = NULL;
+	unsigned int bit;
+
+	spin_lock_irq(&fz->zone->lock);
+	if (!present)
+		segment = fpr_segment_remove(fz, index);
+	else
+		for_each_clear_bit(bit, &present, FPR_SEGMENT_BLOCKS)
+			fpr_clear_pending(fz, pfn +
+					  ((unsigned long)bit << fz->order));
+	spin_unlock_irq(&fz->zone->lock);
+	if (segment)
+		kfree_rcu(segment, rcu);
+}
+
+/* Memory has gone offline, or did not come online after all. */
+static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
+{
+	struct zone *zone = page_zone(pfn_to_page(start_pfn));
+	struct fpr_zone *fz;
+	unsigned long i;
+
+	if (!fpr_table)
+		return;
+	fz = rcu_dereference_protected(*fpr_slot(zone),
+				       lockdep_is_held(&fpr_mutex));
+	if (!fpr_covers(fz, start_pfn, end_pfn))
+		return;
+	for (i = fpr_segment_index(fz, start_pfn);
+	     i <= fpr_segment_index(fz, end_pfn - 1); i++)
+		fpr_forget(fz, i);
+}
+
+static int fpr_memory_notify(struct notifier_block *nb, unsigned long action,
+			     void *data)
+{
+	const struct memory_notify *memory = data;
+	unsigned long end_pfn = memory->start_pfn + memory->nr_pages;
+
+	guard(mutex)(&fpr_mutex);
+	switch (action) {
+	case MEM_GOING_ONLINE:
+		fpr_memory_comes(memory->start_pfn, end_pfn);
+		break;
+	case MEM_CANCEL_ONLINE:
+	case MEM_OFFLINE:
+		fpr_memory_went(memory->start_pfn, end_pfn);
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+/* === Parameters === */
+
+static int fpr_param_set_order(const char *val, const struct kernel_param *kp)
+{
+	unsigned int order;
+	int err = kstrtouint(val, 0, &order);
+
+	return err ?: fpr_set_order(order);
+}
+
+/* Signed, so that an order that was not set reads -1. */
+static const struct kernel_param_ops fpr_param_order_ops = {
+	.set = fpr_param_set_order,
+	.get = param_get_int,
+};
+
+module_param_cb(page_reporting_order, &fpr_param_order_ops,
+		&page_reporting_order, 0644);
+MODULE_PARM_DESC(page_reporting_order,
+		 "Smallest block to report, as a page order (default: pageblock order)");
+
+static int fpr_param_set_age(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, FPR_MS_MAX);
+}
+
+static const struct kernel_param_ops fpr_param_age_ops = {
+	.set = fpr_param_set_age,
+	.get = param_get_uint,
+};
+
+module_param_cb(page_reporting_delay_ms, &fpr_param_age_ops,
+		&fpr_tunables.age_ms, 0644);
+MODULE_PARM_DESC(page_reporting_delay_ms,
+		 "Time that a block stays free before it is reported, in ms (the age_ms of sysfs)");
+
+static int __init fpr_init(void)
+{
+	hotplug_memory_notifier(fpr_memory_notify, DEFAULT_CALLBACK_PRI);
+	return fpr_sysfs_init();
+}
+subsys_initcall(fpr_init);

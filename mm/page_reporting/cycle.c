@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: the worker.
+ *
+ * A pass goes once through the zones of a backend.  For each batch it
+ *
+ * collects	due blocks, without a lock,
+ * isolates	those that are still free, under zone->lock,
+ * reports	them through the backend, with no lock held,
+ * returns	them to the tail of their free lists, under zone->lock.
+ *
+ * The time under zone->lock is bounded by the capacity of a batch: each stage
+ * handles at most that many free list entries, whatever the size of the zone
+ * and the length of its lists.  Nothing is allocated on the way.
+ *
+ * A block that is no longer free is skipped: its bit goes, and the hook will
+ * set it again.  A block that is free but must be left alone is deferred: its
+ * bit stays, and it waits anew.  Memory is deferred in pageblocks that are
+ * being isolated, because somebody is about to take them, and in pageblocks
+ * reserved for high-order atomic allocations, because those cannot wait for a
+ * batch to return.  A zone that is short of memory is left alone.
+ *
+ * Each backend has one work item, so its batch has one user.
+ */
+#define pr_fmt(fmt) "page_reporting: " fmt
+
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/page-isolation.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/scatterlist.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include <trace/events/page_reporting.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+/*
+ * A pass that takes longer ends and starts again, so that a large guest that
+ * drains does not keep the system from freezing.
+ */
+#define FPR_PASS_TIME		HZ
+
+int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge)
+{
+	batch->sgl = kvcalloc(capacity, sizeof(*batch->sgl), GFP_KERNEL);
+	batch->entries = kvcalloc(capacity, sizeof(*batch->entries),
+				  GFP_KERNEL);
+	batch->isolated = kvcalloc(capacity, sizeof(*batch->isolated),
+				   GFP_KERNEL);
+	batch->capacity = capacity;
+	batch->merge = merge;
+	if (!batch->sgl || !batch->entries || !batch->isolated)
+		return -ENOMEM;
+	return 0;
+}
+
+void fpr_batch_destroy(struct fpr_batch *batch)
+{
+	kvfree(batch->isolated);
+	kvfree(batch->entries);
+	kvfree(batch->sgl);
+}
+
+static void fpr_batch_reset(struct fpr_batch *batch, unsigned long limit)
+{
+	batch->nr_entries = 0;
+	batch->nr_isolated = 0;
+	batch->pages = 0;
+	batch->isolated_pages = 0;
+	batch->limit = limit;
+}
+
+static bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more)
+{
+	return batch->nr_entries == batch->capacity ||
+	       batch->nr_isolated == batch->capacity ||
+	       batch->isolated_pages + more > batch->limit;
+}
+
+/* Lengthen the last entry by the start of @range.  Returns pages taken. */
+static unsigned long fpr_batch_extend(struct fpr_batch *batch,
+				      const struct fpr_range *range)
+{
+	struct fpr_range *last;
+
+	if (!batch->nr_entries)
+		return 0;
+	last = &batch->entries[batch->nr_entries - 1];
+	/* The length of a scatterlist entry is an unsigned int. */
+	if (last->pfn + last->nr_pages != range->pfn ||
+	    last->nr_pages + range->nr_pages > UINT_MAX >> PAGE_SHIFT)
+		return 0;
+	last->nr_pages += range->nr_pages;
+	return range->nr_pages;
+}
+
+/* The largest naturally aligned power of two at the start of @range. */
+static unsigned long fpr_aligned_pages(const struct fpr_range *range)
+{
+	unsigned long pages = rounddown_pow_of_two(range->nr_pages);
+
+	return range->pfn ? min(pages, 1UL << __ffs(range->pfn)) : pages;
+}
+
+/*
+ * Make @range, which is not empty, entries of the batch.  Shortens @range to
+ * what there was room for; returns whether that was all of it.
+ */
+bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range)
+{
+	struct fpr_range rest = *range;
+
+	while (rest.nr_pages) {
+		unsigned long pages = 0;
+
+		if (batch->merge)
+			pages = fpr_batch_extend(batch, &rest);
+		if (!pages) {
+			if (batch->nr_entries == batch->capacity)
+				break;
+			pages = batch->merge ? rest.nr_pages :
+					       fpr_aligned_pages(&rest);
+			batch->entries[batch->nr_entries].pfn = rest.pfn;
+			batch->entries[batch->nr_entries++].nr_pages = pages;
+		}
+		batch->pages += pages;
+		rest.pfn += pages;
+		rest.nr_pages -= pages;
+	}
+	range->nr_pages -= rest.nr_pages;
+	return !rest.nr_pages;
+}
+
+/* Show the entries to the backend as a scatterlist. */
+static void fpr_batch_seal(struct fpr_batch *batch)
+{
+	unsigned int i;
+
+	sg_init_table(batch->sgl, batch->nr_entries);
+	for (i = 0; i < batch->nr_entries; i++)
+		sg_set_page(&batch->sgl[i], pfn_to_page(batch->entries[i].pfn),
+			    batch->entries[i].nr_pages << PAGE_SHIFT, 0);
+}
+
+/* The free list entry that covers the block at @pfn, or NULL. */
+static struct page *fpr_find_buddy(const struct fpr_zone *fz,
+				   unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	unsigned int order;
+
+	lockdep_assert_held(&fz->zone->lock);
+	if (!page || page_zone(page) != fz->zone)
+		return NULL;
+	for (order = fz->order; order <= MAX_PAGE_ORDER; order++) {
+		struct page *head = page - (pfn & ((1UL << order) - 1));
+
+		if (PageBuddy(head) && buddy_order(head) >= order)
+			return head;
+	}
+	return NULL;
+}
+
+/* Somebody isolated the pageblock and is about to take what is in it. */
+static bool fpr_in_isolated_pageblock(struct page *page)
+{
+	return is_migrate_isolate_page(page);
+}
+
+/* The pageblock is the last resort of high-order atomic allocations. */
+static bool fpr_in_highatomic_pageblock(struct page *page)
+{
+	return is_migrate_highatomic_page(page);
+}
+
+/* Move the due blocks of a free list entry from the tracker to the batch. */
+static void fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
+			 struct fpr_batch *batch,
+			 const struct fpr_range *isolated)
+{
+	unsigned long end = isolated->pfn + isolated->nr_pages;
+	struct fpr_range run = { .pfn = isolated->pfn };
+	bool room = true;
+
+	while (room && fpr_next_due(fz, run.pfn, end, scan, &run)) {
+		unsigned long pfn = run.pfn;
+
+		room = fpr_batch_add(batch, &run);
+		for (run.pfn += run.nr_pages; pfn < run.pfn;
+		     pfn += fpr_block_pages(fz))
+			fpr_clear_pending(fz, pfn);
+	}
+}
+
+/* Isolate the block at @pfn if it is due.  Returns false for no more room. */
+static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
+			      struct fpr_batch *batch, unsigned long pfn)
+{
+	struct fpr_range *isolated = &batch->isolated[batch->nr_isolated];
+	struct page *buddy;
+	unsigned int order;
+
+	/* Taken along with an earlier one, or freed into since. */
+	if (!fpr_block_due(fz, pfn, scan))
+		return true;
+
+	buddy = fpr_find_buddy(fz, pfn);
+	if (!buddy) {
+		fpr_clear_pending(fz, pfn);
+		fpr_count(FPR_SKIPPED, fpr_block_pages(fz));
+		return true;
+	}
+	if (fpr_in_isolated_pageblock(buddy) ||
+	    fpr_in_highatomic_pageblock(buddy)) {
+		fpr_restamp(fz, pfn, jiffies);
+		fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
+		return true;
+	}
+	order = buddy_order(buddy);
+	if (fpr_batch_full(batch, 1UL << order))
+		return false;
+	if (!__isolate_free_page(buddy, order))
+		return false;
+
+	isolated->pfn = page_to_pfn(buddy);
+	isolated->nr_pages = 1UL << order;
+	batch->nr_isolated++;
+	batch->isolated_pages += isolated->nr_pages;
+	fpr_take_due(fz, scan, batch, isolated);
+	return true;
+}
+
+/* Pages that a batch may take from @zone now; 0 says to leave it alone. */
+static unsigned long fpr_zone_limit(struct zone *zone)
+{
+	return fpr_batch_limit(zone_page_state(zone, NR_FREE_PAGES),
+			       high_wmark_pages(zone), MAX_ORDER_NR_PAGES);
+}
+
+static long fpr_poisoned_pages(void)
+{
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return 0;
+	return atomic_long_read(&num_poisoned_pages);
+}
+
+static unsigned int fpr_collect_stage(struct zone *zone, struct fpr_scan *scan,
+				      struct fpr_backend *backend)
+{
+	struct fpr_zone *fz;
+	unsigned int nr = 0;
+
+	rcu_read_lock();
+	fz = fpr_zone_get(zone);
+	if (fz)
+		nr = fpr_collect(fz, scan, backend->candidates,
+				 backend->batch.capacity);
+	rcu_read_unlock();
+	return nr;
+}
+
+/* Returns how many of the @nr candidates were dealt with. */
+static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
+				      struct fpr_backend *backend,
+				      unsigned int nr)
+{
+	struct fpr_batch *batch = &backend->batch;
+	struct fpr_zone *fz;
+	unsigned int i = 0;
+
+	fpr_batch_reset(batch, fpr_zone_limit(zone));
+	batch->poisoned = fpr_poisoned_pages();
+	spin_lock_irq(&zone->lock);
+	fz = fpr_zone_get_locked(zone);
+	if (fz)
+		batch->order = fz->order;
+	while (fz && i < nr &&
+	       fpr_isolate_block(fz, scan, batch, backend->candidates[i]))
+		i++;
+	/* The next collection starts with the first one left. */
+	if (fz && i < nr)
+		scan->segment = fpr_segment_index(fz, backend->candidates[i]);
+	spin_unlock_irq(&zone->lock);
+	return i;
+}
+
+static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
+{
+	struct page_reporting_dev_info *prdev = backend->prdev;
+	struct fpr_batch *batch = &backend->batch;
+	ktime_t start = ktime_get();
+	int err;
+
+	fpr_batch_seal(batch);
+	err = prdev->report(prdev, batch->sgl, batch->nr_entries);
+	fpr_count(FPR_BATCHES, 1);
+	trace_page_reporting_batch(zone, batch->order, batch->nr_entries,
+				   batch->pages, err,
+				   ktime_to_ns(ktime_sub(ktime_get(), start)));
+	return err;
+}
+
+/*
+ * Put what was isolated back page by page, but for those that memory_failure()
+ * has marked meanwhile: it does not find free pages that are isolated.  They
+ * stay out of the allocator, with a reference as if it had found them.
+ */
+static void fpr_put_back_healthy(const struct fpr_range *isolated)
+{
+	unsigned long pfn;
+
+	for (pfn = isolated->pfn; pfn < isolated->pfn + isolated->nr_pages;
+	     pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		if (PageHWPoison(page))
+			page_ref_inc(page);
+		else
+			__putback_isolated_page(page, 0,
+						get_pageblock_migratetype(page));
+	}
+}
+
+/*
+ * Put what was isolated back, in pieces of a pageblock at most: the pageblocks
+ * of a larger one may have come to differ in their migratetype meanwhile.
+ */
+static void fpr_put_back(const struct fpr_range *isolated)
+{
+	unsigned long piece = min(isolated->nr_pages, pageblock_nr_pages);
+	unsigned long pfn;
+
+	for (pfn = isolated->pfn; pfn < isolated->pfn + isolated->nr_pages;
+	     pfn += piece) {
+		struct page *page = pfn_to_page(pfn);
+
+		__putback_isolated_page(page, ilog2(piece),
+					get_pageblock_migratetype(page));
+	}
+}
+
+/* Note what became of an entry.  @fz is NULL if the tracker was replaced. */
+static void fpr_settle_entry(struct fpr_zone *fz, struct zone *zone,
+			     const struct fpr_range *entry, bool reported)
+{
+	trace_page_reporting_entry(zone, entry->pfn, entry->nr_pages,
+				   reported);
+	fpr_count(reported ? FPR_REPORTED : FPR_FAILED, entry->nr_pages);
+	if (!fz)
+		return;
+	if (reported)
+		fpr_mark_reported(fz, entry, jiffies);
+	else
+		fpr_mark_pending(fz, entry, jiffies);
+}
+
+static void fpr_return_stage(struct zone *zone, struct fpr_backend *backend,
+			     int err)
+{
+	struct fpr_batch *batch = &backend->batch;
+	bool healthy = batch->poisoned == fpr_poisoned_pages();
+	struct fpr_zone *fz;
+	unsigned int i;
+
+	spin_lock_irq(&zone->lock);
+	for (i = 0; i < batch->nr_isolated; i++) {
+		if (healthy)
+			fpr_put_back(&batch->isolated[i]);
+		else
+			fpr_put_back_healthy(&batch->isolated[i]);
+	}
+	/* A tracker of another order was built with every block pending. */
+	fz = fpr_zone_get_locked(zone);
+	if (fz && fz->order != batch->order)
+		fz = NULL;
+	for (i = 0; i < batch->nr_entries; i++)
+		fpr_settle_entry(fz, zone, &batch->entries[i],
+				 !err && batch->sgl[i].length);
+	spin_unlock_irq(&zone->lock);
+}
+
+/* Decide from the result of a report whether and when to call again. */
+static void fpr_note_result(struct fpr_backend *backend, int err)
+{
+	if (!err) {
+		backend->backoff = 0;
+		return;
+	}
+	/* A backend may answer with the order that it can do instead. */
+	if (err == -EAGAIN ||
+	    READ_ONCE(page_reporting_order) != backend->order) {
+		backend->backoff =
+			fpr_next_backoff(backend->backoff,
+				msecs_to_jiffies(fpr_tunables.age_ms));
+		backend->retry_at = jiffies + backend->backoff;
+		return;
+	}
+	pr_err("backend %s failed with %pe, reporting stopped; write 1 to /sys/kernel/mm/page_reporting/enabled to resume\n",
+	       backend->name, ERR_PTR(err));
+	WRITE_ONCE(backend->error, err);
+}
+
+static bool fpr_may_report(const struct fpr_backend *backend)
+{
+	return READ_ONCE(fpr_tunables.enabled) && !READ_ONCE(backend->error) &&
+	       !READ_ONCE(backend->stopping);
+}
+
+/* Time that the zone has to wait for a pass, 0 for none, or FPR_NEVER. */
+static u32 fpr_zone_wait(struct zone *zone)
+{
+	u32 max_delay = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_delay_ms));
+	unsigned long pending_kb = 0;
+	struct fpr_zone *fz;
+	u32 waited = 0;
+
+	rcu_read_lock();
+	fz = fpr_zone_get(zone);
+	if (fz) {
+		pending_kb = READ_ONCE(fz->nr_pending) <<
+			     (fz->order + PAGE_SHIFT - 10);
+		waited = (u32)jiffies - READ_ONCE(fz->since);
+	}
+	rcu_read_unlock();
+	if (!pending_kb)
+		return FPR_NEVER;
+	if (fpr_pass_wanted(pending_kb, READ_ONCE(fpr_tunables.threshold_kb),
+			    waited, max_delay))
+		return 0;
+	return max_delay - waited;
+}
+
+static void fpr_end_zone_pass(struct zone *zone)
+{
+	struct fpr_zone *fz;
+
+	spin_lock_irq(&zone->lock);
+	fz = fpr_zone_get_locked(zone);
+	if (fz)
+		WRITE_ONCE(fz->since, jiffies);
+	spin_unlock_irq(&zone->lock);
+}
+
+/*
+ * Report the due blocks of @zone.  Returns the time until it should be looked
+ * at again, or FPR_NEVER.
+ */
+static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
+			 unsigned long deadline)
+{
+	struct fpr_scan scan = {
+		.now = jiffies,
+		.age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms)),
+		.next = fpr_zone_wait(zone),
+	};
+	unsigned int nr, done;
+
+	if (scan.next)
+		return scan.next;
+	scan.next = FPR_NEVER;
+
+	while ((nr = fpr_collect_stage(zone, &scan, backend))) {
+		if (!fpr_may_report(backend))
+			return FPR_NEVER;
+		if (time_after(jiffies, deadline))
+			return 1;
+		done = fpr_isolate_stage(zone, &scan, backend, nr);
+		if (backend->batch.nr_isolated) {
+			int err = fpr_report_stage(zone, backend);
+
+			fpr_return_stage(zone, backend, err);
+			fpr_note_result(backend, err);
+			if (err)
+				return backend->backoff ?: FPR_NEVER;
+		} else if (done < nr) {
+			/* Short of memory. */
+			return msecs_to_jiffies(fpr_tunables.max_delay_ms) + 1;
+		}
+		cond_resched();
+	}
+	fpr_end_zone_pass(zone);
+	return scan.next;
+}
+
+/*
+ * Wait for the time that the backend asked for.  Returns false if it has not
+ * come yet.
+ */
+static bool fpr_backoff_over(struct fpr_backend *backend)
+{
+	s32 left = backend->retry_at - (u32)jiffies;
+
+	if (!backend->backoff || left <= 0)
+		return true;
+	fpr_schedule(backend, left);
+	return false;
+}
+
+/* A pass: work function of a backend. */
+void fpr_pass(struct work_struct *work)
+{
+	struct fpr_backend *backend =
+		container_of(work, struct fpr_backend, work);
+	unsigned long deadline = jiffies + FPR_PASS_TIME;
+	u32 next = FPR_NEVER;
+	struct zone *zone;
+
+	fpr_follow_order(backend);
+	if (!fpr_may_report(backend) || !fpr_backoff_over(backend))
+		return;
+	fpr_count(FPR_PASSES, 1);
+	for_each_populated_zone(zone) {
+		if (!node_isset(zone_to_nid(zone), backend->nodes))
+			continue;
+		next = min(next, fpr_pass_zone(backend, zone, deadline));
+		if (!fpr_may_report(backend) || backend->backoff)
+			break;
+	}
+	if (next != FPR_NEVER)
+		fpr_schedule(backend, next);
+}

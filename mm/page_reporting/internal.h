@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Free page reporting: what the files of the core share.
+ *
+ * core.c	registry, life cycle, memory hotplug, the lock order
+ * tracker.c	segments: which blocks are pending, reported, and since when
+ * cycle.c	the worker: collect, isolate, report, return
+ * policy.c	when and how much, as pure functions
+ * sysfs.c	tunables, state and counters
+ *
+ * A block is memory of the reporting order, naturally aligned.  It is pending
+ * when it became free and was not reported since.  Times are jiffies, cut to
+ * 32 bits and compared as differences.
+ */
+#ifndef _MM_PAGE_REPORTING_INTERNAL_H
+#define _MM_PAGE_REPORTING_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/mmzone.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/page_reporting.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#define FPR_SEGMENT_BLOCKS	BITS_PER_LONG
+#define FPR_SEGMENT_SHIFT	(BITS_PER_LONG == 64 ? 6 : 5)
+
+/**
+ * struct fpr_segment - state of FPR_SEGMENT_BLOCKS consecutive blocks
+ * @pending:	blocks that became free and were not reported since
+ * @reported:	blocks that were reported and not freed into since
+ * @stamp:	when the block last changed to pending or reported
+ * @rcu:	for freeing, the collect stage reads without a lock
+ *
+ * Written under zone->lock.
+ */
+struct fpr_segment {
+	unsigned long pending;
+	unsigned long reported;
+	u32 stamp[FPR_SEGMENT_BLOCKS];
+	struct rcu_head rcu;
+};
+
+/**
+ * struct fpr_zone - what is tracked of a zone
+ * @zone:	the zone
+ * @backend:	to which its blocks are reported
+ * @order:	order of a block
+ * @base:	number of the first segment, counted from page frame 0
+ * @nr_segments: length of @segments
+ * @nr_pending:	blocks that are pending
+ * @since:	when @nr_pending last left zero, or a pass last ended
+ * @summary:	a bit per segment, set while any of its blocks is pending
+ * @rcu:	for freeing, the collect stage reads without a lock
+ * @segments:	NULL where there is no memory
+ *
+ * Members from @nr_pending on are written under zone->lock; the others do not
+ * change once the structure is published.
+ */
+struct fpr_zone {
+	struct zone *zone;
+	struct fpr_backend *backend;
+	unsigned int order;
+	unsigned long base;
+	unsigned long nr_segments;
+	unsigned long nr_pending;
+	u32 since;
+	unsigned long *summary;
+	struct rcu_head rcu;
+	struct fpr_segment __rcu *segments[] __counted_by(nr_segments);
+};
+
+/**
+ * struct fpr_scan - where the collect stage is in a zone
+ * @segment:	index of the next segment
+ * @now:	time at which the ages are taken
+ * @age:	a block is due once it has been pending for so long
+ * @next:	time until the first block that was seen will be due
+ */
+struct fpr_scan {
+	unsigned long segment;
+	u32 now;
+	u32 age;
+	u32 next;
+};
+
+#define FPR_NEVER	U32_MAX
+
+/**
+ * struct fpr_range - consecutive pages of one zone
+ * @pfn:	first page frame
+ * @nr_pages:	number of pages
+ */
+struct fpr_range {
+	unsigned long pfn;
+	unsigned long nr_pages;
+};
+
+/**
+ * struct fpr_batch - what is off the free lists at the moment
+ * @sgl:	the entries as the backend sees them
+ * @entries:	the same entries; a backend may change @sgl
+ * @nr_entries:	number of entries
+ * @isolated:	what was taken off the free lists, a range per free list entry
+ * @nr_isolated: number of those
+ * @capacity:	length of the arrays
+ * @merge:	make adjacent blocks one entry
+ * @order:	order of a block when the batch was isolated
+ * @pages:	pages in @entries
+ * @isolated_pages: pages in @isolated
+ * @limit:	most pages to isolate for this batch
+ * @poisoned:	hardware-poisoned pages in the system before isolation
+ *
+ * Owned by the worker.
+ */
+struct fpr_batch {
+	struct scatterlist *sgl;
+	struct fpr_range *entries;
+	unsigned int nr_entries;
+	struct fpr_range *isolated;
+	unsigned int nr_isolated;
+	unsigned int capacity;
+	bool merge;
+	unsigned int order;
+	unsigned long pages;
+	unsigned long isolated_pages;
+	unsigned long limit;
+	long poisoned;
+};
+
+/**
+ * struct fpr_backend - a registered backend
+ * @prdev:	what the driver registered
+ * @node:	in fpr_backends, under fpr_mutex
+ * @nodes:	NUMA nodes it reports, constant
+ * @name:	for humans, constant
+ * @order:	order of its trackers, written under fpr_mutex
+ * @timer:	starts a pass when blocks are due
+ * @work:	the pass
+ * @wq:		freezable, so that nothing is isolated during suspend
+ * @batch:	storage of the worker, allocated at registration
+ * @candidates:	page frames of due blocks, same
+ * @stopping:	being unregistered, set once
+ * @error:	why the core stopped calling it, 0 while it does
+ * @backoff:	jiffies to wait after -EAGAIN, 0 if the last batch went well
+ * @retry_at:	no pass before this time, while @backoff is not 0
+ */
+struct fpr_backend {
+	struct page_reporting_dev_info *prdev;
+	struct list_head node;
+	nodemask_t nodes;
+	const char *name;
+	unsigned int order;
+	struct timer_list timer;
+	struct work_struct work;
+	struct workqueue_struct *wq;
+	struct fpr_batch batch;
+	unsigned long *candidates;
+	bool stopping;
+	int error;
+	u32 backoff;
+	u32 retry_at;
+};
+
+/* Counters, in the order of fpr_counter_names. */
+enum fpr_counter {
+	FPR_REPORTED,		/* pages that a backend reported */
+	FPR_REFAULTED,		/* pages freed again soon after their report */
+	FPR_FAILED,		/* pages that a backend could not report */
+	FPR_SKIPPED,		/* pages found in use when their turn came */
+	FPR_DEFERRED,		/* pages left for later: see cycle.c */
+	FPR_NR_PAGE_COUNTERS,
+	FPR_PASSES = FPR_NR_PAGE_COUNTERS,
+	FPR_BATCHES,
+	FPR_NR_COUNTERS
+};
+
+extern atomic_long_t fpr_counters[FPR_NR_COUNTERS];
+
+static inline void fpr_count(enum fpr_counter counter, unsigned long n)
+{
+	atomic_long_add(n, &fpr_counters[counter]);
+}
+
+/* Tunables.  Read without a lock, written through sysfs and parameters. */
+struct fpr_tunables {
+	unsigned int age_ms;
+	unsigned int threshold_kb;
+	unsigned int max_delay_ms;
+	bool enabled;
+};
+
+extern struct fpr_tunables fpr_tunables;
+
+#define FPR_MS_MAX		600000		/* ten minutes */
+#define FPR_THRESHOLD_KB_MAX	(1U << 30)	/* a tebibyte */
+
+/* core.c */
+extern struct mutex fpr_mutex;
+extern struct list_head fpr_backends;
+unsigned int fpr_current_order(void);
+int fpr_set_order(unsigned int order);
+void fpr_follow_order(struct fpr_backend *backend);
+void fpr_set_enabled(bool enabled);
+void fpr_kick_all(void);
+unsigned long fpr_pending_pages(void);
+struct fpr_zone *fpr_zone_get(struct zone *zone);
+struct fpr_zone *fpr_zone_get_locked(struct zone *zone);
+void fpr_schedule(struct fpr_backend *backend, u32 delay);
+
+/* tracker.c */
+struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
+				unsigned long end_pfn, unsigned int order);
+void fpr_zone_free(struct fpr_zone *fz);
+void fpr_zone_free_segments(struct fpr_zone *fz);
+struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now);
+void fpr_segment_install(struct fpr_zone *fz, unsigned long index,
+			 struct fpr_segment *segment);
+struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
+				       unsigned long index);
+unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
+			     unsigned int freed_order, u32 now, u32 window);
+void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
+		      u32 now);
+void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
+		       u32 now);
+bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
+bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
+bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
+		   const struct fpr_scan *scan);
+bool fpr_next_due(struct fpr_zone *fz, unsigned long pfn, unsigned long end,
+		  const struct fpr_scan *scan, struct fpr_range *range);
+unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
+			 unsigned long *pfns, unsigned int max);
+
+static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
+{
+	return 1UL << fz->order;
+}
+
+static inline unsigned long fpr_segment_index(const struct fpr_zone *fz,
+					      unsigned long pfn)
+{
+	return (pfn >> (fz->order + FPR_SEGMENT_SHIFT)) - fz->base;
+}
+
+static inline unsigned int fpr_block_bit(const struct fpr_zone *fz,
+					 unsigned long pfn)
+{
+	return (pfn >> fz->order) % FPR_SEGMENT_BLOCKS;
+}
+
+static inline unsigned long fpr_segment_pfn(const struct fpr_zone *fz,
+					    unsigned long index)
+{
+	return (fz->base + index) << (fz->order + FPR_SEGMENT_SHIFT);
+}
+
+/* policy.c */
+bool fpr_due(const struct fpr_scan *scan, u32 stamp);
+u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp);
+bool fpr_pass_wanted(unsigned long pending_kb, unsigned long threshold_kb,
+		     u32 waited, u32 max_delay);
+unsigned long fpr_batch_limit(unsigned long free, unsigned long high,
+			      unsigned long largest);
+u32 fpr_next_backoff(u32 backoff, u32 base);
+
+/* cycle.c */
+int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge);
+void fpr_batch_destroy(struct fpr_batch *batch);
+bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
+void fpr_pass(struct work_struct *work);
+
+/* sysfs.c */
+int __init fpr_sysfs_init(void);
+
+#endif /* _MM_PAGE_REPORTING_INTERNAL_H */

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: which blocks are pending, and since when.
+ *
+ * A zone is an array of segments of FPR_SEGMENT_BLOCKS blocks each; where
+ * there is no memory there is no segment.  A bit per segment in the summary
+ * leads a scan to the segments with pending blocks, so that its cost is that
+ * of the bits that are set.
+ *
+ * Everything here is arithmetic on bits and stamps.  Callers hold zone->lock,
+ * but for fpr_collect(), which reads under RCU what may change under it; what
+ * it finds is checked again under the lock.  The hook in the allocator calls
+ * fpr_mark_freed(), the worker in cycle.c the rest, and core.c builds and
+ * tears down.
+ */
+#include <linux/bitmap.h>
+#include <linux/lockdep.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+/*
+ * Allocate the tracker of a zone without any segment.  Every page frame from
+ * @start_pfn up to @end_pfn has a place in it.
+ */
+struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
+				unsigned long end_pfn, unsigned int order)
+{
+	unsigned int shift = order + FPR_SEGMENT_SHIFT;
+	unsigned long base = start_pfn >> shift;
+	unsigned long nr = ((end_pfn - 1) >> shift) - base + 1;
+	struct fpr_zone *fz;
+
+	fz = kvzalloc(struct_size(fz, segments, nr), GFP_KERNEL);
+	if (!fz)
+		return NULL;
+	fz->summary = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	if (!fz->summary) {
+		kvfree(fz);
+		return NULL;
+	}
+	fz->nr_segments = nr;
+	fz->zone = zone;
+	fz->order = order;
+	fz->base = base;
+	return fz;
+}
+
+/* Free a tracker that nobody can see any more, but not its segments. */
+void fpr_zone_free(struct fpr_zone *fz)
+{
+	kvfree(fz->summary);
+	kvfree(fz);
+}
+
+/* Free the segments of a tracker that nobody can see any more. */
+void fpr_zone_free_segments(struct fpr_zone *fz)
+{
+	unsigned long i;
+
+	for (i = 0; i < fz->nr_segments; i++)
+		kfree(rcu_access_pointer(fz->segments[i]));
+}
+
+/* Allocate a segment on node @nid with the blocks of @pending freed @now. */
+struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now)
+{
+	struct fpr_segment *segment;
+	unsigned int bit;
+
+	segment = kzalloc_node(sizeof(*segment), GFP_KERNEL, nid);
+	if (!segment)
+		return NULL;
+	segment->pending = pending;
+	for (bit = 0; bit < FPR_SEGMENT_BLOCKS; bit++)
+		segment->stamp[bit] = now;
+	return segment;
+}
+
+static struct fpr_segment *fpr_segment(struct fpr_zone *fz,
+				       unsigned long index)
+{
+	lockdep_assert_held(&fz->zone->lock);
+	if (index >= fz->nr_segments)
+		return NULL;
+	return rcu_dereference_protected(fz->segments[index],
+					 lockdep_is_held(&fz->zone->lock));
+}
+
+/* Make @segment, which may be shared with another tracker, part of this. */
+void fpr_segment_install(struct fpr_zone *fz, unsigned long index,
+			 struct fpr_segment *segment)
+{
+	fz->nr_pending += hweight_long(segment->pending);
+	if (segment->pending)
+		__set_bit(index, fz->summary);
+	rcu_assign_pointer(fz->segments[index], segment);
+}
+
+/* Take a segment out, if there is one.  Free it after a grace period. */
+struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
+				       unsigned long index)
+{
+	struct fpr_segment *segment = fpr_segment(fz, index);
+
+	if (!segment)
+		return NULL;
+	RCU_INIT_POINTER(fz->segments[index], NULL);
+	__clear_bit(index, fz->summary);
+	fz->nr_pending -= hweight_long(segment->pending);
+	return segment;
+}
+
+static void fpr_set_pending(struct fpr_zone *fz, unsigned long index,
+			    struct fpr_segment *segment, unsigned int bit,
+			    u32 now)
+{
+	/* Before the bit: the collect stage must not see an old stamp. */
+	WRITE_ONCE(segment->stamp[bit], now);
+	smp_wmb(); /* pairs with smp_rmb() in fpr_collect() */
+	segment->reported &= ~BIT(bit);
+	if (segment->pending & BIT(bit))
+		return;
+	if (!fz->nr_pending)
+		fz->since = now;
+	WRITE_ONCE(fz->nr_pending, fz->nr_pending + 1);
+	if (!segment->pending)
+		__set_bit(index, fz->summary);
+	WRITE_ONCE(segment->pending, segment->pending | BIT(bit));
+}
+
+static bool fpr_unset_pending(struct fpr_zone *fz, unsigned long index,
+			      struct fpr_segment *segment, unsigned int bit)
+{
+	if (!(segment->pending & BIT(bit)))
+		return false;
+	WRITE_ONCE(fz->nr_pending, fz->nr_pending - 1);
+	WRITE_ONCE(segment->pending, segment->pending & ~BIT(bit));
+	if (!segment->pending)
+		__clear_bit(index, fz->summary);
+	return true;
+}
+
+/*
+ * Note that the 2^@freed_order pages at @pfn were freed, and that this left
+ * every block they are part of entirely free.  Returns the number of these
+ * blocks that had been reported no longer than @window ago: memory that the
+ * host must have given again.
+ */
+unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
+			     unsigned int freed_order, u32 now, u32 window)
+{
+	unsigned long end = pfn + (1UL << freed_order);
+	unsigned long refaulted = 0;
+
+	for (pfn = round_down(pfn, fpr_block_pages(fz)); pfn < end;
+	     pfn += fpr_block_pages(fz)) {
+		unsigned long index = fpr_segment_index(fz, pfn);
+		struct fpr_segment *segment = fpr_segment(fz, index);
+		unsigned int bit = fpr_block_bit(fz, pfn);
+
+		if (!segment)
+			continue;
+		if (segment->reported & BIT(bit) &&
+		    now - segment->stamp[bit] <= window)
+			refaulted++;
+		fpr_set_pending(fz, index, segment, bit, now);
+	}
+	return refaulted;
+}
+
+/* Every block of @range has free memory that was not reported, as of @now. */
+void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
+		      u32 now)
+{
+	unsigned long pfn;
+
+	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages;
+	     pfn += fpr_block_pages(fz)) {
+		unsigned long index = fpr_segment_index(fz, pfn);
+		struct fpr_segment *segment = fpr_segment(fz, index);
+
+		if (segment)
+			fpr_set_pending(fz, index, segment,
+					fpr_block_bit(fz, pfn), now);
+	}
+}
+
+/* Every block of @range was reported @now. */
+void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
+		       u32 now)
+{
+	unsigned long pfn;
+
+	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages;
+	     pfn += fpr_block_pages(fz)) {
+		struct fpr_segment *segment;
+		unsigned int bit = fpr_block_bit(fz, pfn);
+
+		segment = fpr_segment(fz, fpr_segment_index(fz, pfn));
+		if (!segment || segment->pending & BIT(bit))
+			continue;
+		WRITE_ONCE(segment->stamp[bit], now);
+		segment->reported |= BIT(bit);
+	}
+}
+
+/* The block at @pfn has nothing to report.  Returns whether it was pending. */
+bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn)
+{
+	unsigned long index = fpr_segment_index(fz, pfn);
+	struct fpr_segment *segment = fpr_segment(fz, index);
+
+	return segment && fpr_unset_pending(fz, index, segment,
+					    fpr_block_bit(fz, pfn));
+}
+
+/* Let the block at @pfn wait anew.  Returns whether it is pending. */
+bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now)
+{
+	struct fpr_segment *segment;
+	unsigned int bit = fpr_block_bit(fz, pfn);
+
+	segment = fpr_segment(fz, fpr_segment_index(fz, pfn));
+	if (!segment || !(segment->pending & BIT(bit)))
+		return false;
+	WRITE_ONCE(segment->stamp[bit], now);
+	return true;
+}
+
+/* Is the block at @pfn pending and old enough? */
+bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
+		   const struct fpr_scan *scan)
+{
+	struct fpr_segment *segment;
+	unsigned int bit = fpr_block_bit(fz, pfn);
+
+	segment = fpr_segment(fz, fpr_segment_index(fz, pfn));
+	return segment && segment->pending & BIT(bit) &&
+	       fpr_due(scan, segment->stamp[bit]);
+}
+
+/*
+ * Find the first run of due blocks from @pfn up to @end.  Returns whether
+ * there is one, in @range.
+ */
+bool fpr_next_due(struct fpr_zone *fz, unsigned long pfn, unsigned long end,
+		  const struct fpr_scan *scan, struct fpr_range *range)
+{
+	while (pfn < end && !fpr_block_due(fz, pfn, scan))
+		pfn += fpr_block_pages(fz);
+	range->pfn = pfn;
+	while (pfn < end && fpr_block_due(fz, pfn, scan))
+		pfn += fpr_block_pages(fz);
+	range->nr_pages = pfn - range->pfn;
+	return range->nr_pages;
+}
+
+/* Gather the due blocks of one segment.  Returns false when @pfns is full. */
+static bool fpr_collect_segment(struct fpr_zone *fz, struct fpr_scan *scan,
+				unsigned long *pfns, unsigned int max,
+				unsigned int *nr)
+{
+	struct fpr_segment *segment;
+	unsigned long pending;
+	unsigned int bit;
+
+	segment = rcu_dereference(fz->segments[scan->segment]);
+	if (!segment)
+		return true;
+	pending = READ_ONCE(segment->pending);
+	smp_rmb(); /* pairs with smp_wmb() in fpr_set_pending() */
+	for_each_set_bit(bit, &pending, FPR_SEGMENT_BLOCKS) {
+		u32 stamp = READ_ONCE(segment->stamp[bit]);
+
+		if (!fpr_due(scan, stamp)) {
+			scan->next = min(scan->next,
+					 fpr_until_due(scan, stamp));
+			continue;
+		}
+		if (*nr == max)
+			return false;
+		pfns[(*nr)++] = fpr_segment_pfn(fz, scan->segment) +
+				((unsigned long)bit << fz->order);
+	}
+	return true;
+}
+
+/*
+ * Gather up to @max due blocks in @pfns, from where @scan stands.  Returns
+ * how many were found; less than @max says that the end of the zone was
+ * reached.
+ *
+ * Context: RCU read side.
+ */
+unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
+			 unsigned long *pfns, unsigned int max)
+{
+	unsigned int nr = 0;
+
+	for (;;) {
+		scan->segment = find_next_bit(fz->summary, fz->nr_segments,
+					      scan->segment);
+		if (scan->segment >= fz->nr_segments)
+			return nr;
+		if (!fpr_collect_segment(fz, scan, pfns, max, &nr))
+			return nr;
+		scan->segment++;
+	}
+}
