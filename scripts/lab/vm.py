@@ -65,18 +65,11 @@ class Vm:
         append: str = "",
         arguments: Sequence[str] = (),
     ) -> None:
-        if accel not in ACCELERATORS:
-            allowed = ", ".join(ACCELERATORS)
-            raise VmError(f"accelerator {accel!r} is not one of {allowed}")
         self.name = name
         self.console = LOGS / f"{name}.log"
         self._command = [
-            QEMU, "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot", "-machine", "pc", "-cpu", "max",
-            *ACCELERATORS[accel],
-            "-m", memory, "-smp", str(cpus),
-            "-kernel", str(kernel), "-initrd", str(INITRAMFS),
-            "-append", f"console=ttyS0 panic=-1 {append}".strip(),
+            *machine_arguments(kernel, accel, memory, cpus, append),
+            "-display", "none",
             "-chardev", f"file,id=console,path={self.console}",
             "-serial", "chardev:console", "-serial", "chardev:commands",
             "-mon", "chardev=qmp,mode=control",
@@ -91,6 +84,7 @@ class Vm:
         try:
             self.channel.wait_ready(BOOT_SECONDS)
         except ChannelError as error:
+            self.stop()
             self._give_up(f"did not boot: {error}")
         return self
 
@@ -239,6 +233,22 @@ class Vm:
         lines = self.console_text().splitlines()[-15:]
         tail = "\n".join(f"    {line}" for line in lines)
         raise VmError(f"{self.name}: {what}\nlast lines of {self.console}:\n{tail}")
+
+
+def machine_arguments(
+    kernel: Path, accel: str, memory: str, cpus: int, append: str
+) -> list[str]:
+    """Return the QEMU command for a guest without its devices."""
+    if accel not in ACCELERATORS:
+        allowed = ", ".join(ACCELERATORS)
+        raise VmError(f"accelerator {accel!r} is not one of {allowed}")
+    return [
+        QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
+        "-machine", "pc", "-cpu", "max", *ACCELERATORS[accel],
+        "-m", memory, "-smp", str(cpus),
+        "-kernel", str(kernel), "-initrd", str(INITRAMFS),
+        "-append", f"console=ttyS0 panic=-1 {append}".strip(),
+    ]  # fmt: skip
 
 
 def balloon_arguments(options: str) -> list[str]:

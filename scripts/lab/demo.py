@@ -1,0 +1,258 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""The demo: how fast does a guest's freed memory come back to the host?
+
+Boots one guest per variant, touches memory in it, frees it, and follows the
+memory of its QEMU process.  Writes build/report/demo.json and demo.png.
+Settings come from the environment: MEM and FREE in MiB, KERNEL one variant.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import accel, demo_plot, vm
+from lab.paths import BUILD
+from lab.vm_rss import RssSampler, Sample
+
+REPORT = BUILD / "report"
+HOLD_SECONDS = 2
+WATCH_SECONDS = 20
+GIVE_UP_SECONDS = 30
+SETTLE_SECONDS = 5
+KIB_PER_MIB = 1024
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One guest of the demo."""
+
+    name: str
+    label: str
+    kernel: str
+    balloon: str
+
+
+VARIANTS = (
+    Variant("ours", "this library", "ours", "free-page-reporting=on"),
+    Variant("stock", "stock kernel", "stock", "free-page-reporting=on"),
+    Variant("none", "no reporting", "stock", "free-page-reporting=off"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one guest did; times are seconds since it began to free."""
+
+    name: str
+    label: str
+    release: str
+    peak_mib: int
+    freed_mib: int
+    freeing_took: float
+    half_back: float | None
+    almost_back: float | None
+    samples: list[tuple[float, int]]  # (seconds, MiB)
+
+
+class Display:
+    """A bar that moves in a terminal, a line a second elsewhere."""
+
+    WIDTH = 40
+
+    def __init__(self, label: str, full_mib: int) -> None:
+        self._label = label
+        self._full = full_mib
+        self._live = sys.stdout.isatty()
+        self._next = 0.0
+
+    def show(self, seconds: float, mib: int) -> None:
+        """Show how much memory the guest has on the host now."""
+        if not self._live and seconds < self._next:
+            return
+        self._next = seconds + 1
+        filled = min(round(self.WIDTH * mib / self._full), self.WIDTH)
+        bar = "#" * filled + "." * (self.WIDTH - filled)
+        line = f"  {self._label:<14} {seconds:5.1f} s  [{bar}] {mib:5d} MiB"
+        print(f"\r{line}" if self._live else line, end="", flush=True)
+        if not self._live:
+            print(flush=True)
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self._live:
+            print(flush=True)
+
+
+def setting(name: str, default: int) -> int:
+    """Return a size in MiB from the environment."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or int(text) < 256:
+        raise SystemExit(f"{name}={text}: give a size of at least 256, in MiB")
+    return int(text)
+
+
+def chosen_variants() -> list[Variant]:
+    """Return the variants that KERNEL in the environment asks for."""
+    wanted = os.environ.get("KERNEL") or "all"
+    names = [variant.name for variant in VARIANTS]
+    if wanted != "all" and wanted not in names:
+        raise SystemExit(f"KERNEL={wanted} is not one of {', '.join(names)}, all")
+    return [v for v in VARIANTS if wanted in ("all", v.name)]
+
+
+def settle(guest: vm.Vm) -> None:
+    """Wait until the memory of the fresh guest has stopped changing."""
+    level, calm_since = guest.rss_kib(), time.monotonic()
+    deadline = calm_since + 4 * SETTLE_SECONDS
+    while time.monotonic() < min(calm_since + SETTLE_SECONDS, deadline):
+        time.sleep(0.2)
+        now = guest.rss_kib()
+        if abs(now - level) > 8 * KIB_PER_MIB:
+            level, calm_since = now, time.monotonic()
+
+
+def time_until(samples: list[tuple[float, int]], mib: float) -> float | None:
+    """Return when the memory first was at this level or below."""
+    return next((at for at, have in samples if at >= 0 and have <= mib), None)
+
+
+def watch(guest: vm.Vm, display: Display, start: float, enough: float) -> None:
+    """Follow the host memory after the free, for as long as it is of interest."""
+    while True:
+        seconds, mib = time.monotonic() - start, guest.rss_kib() // KIB_PER_MIB
+        display.show(seconds, mib)
+        if seconds >= (WATCH_SECONDS if mib <= enough else GIVE_UP_SECONDS):
+            return
+        time.sleep(0.05)
+
+
+def measure(variant: Variant, accelerator: str, mem_mib: int, free_mib: int) -> Run:
+    """Boot one guest, touch and free memory in it, and follow its host memory."""
+    print(f"{variant.label}: booting a guest of {mem_mib} MiB ...", flush=True)
+    with vm.Vm(
+        vm.kernel_image(variant.kernel),
+        name=f"demo-{variant.name}",
+        accel=accelerator,
+        memory=f"{mem_mib}M",
+        balloon=variant.balloon,
+    ) as guest:
+        release = guest.run("uname -r")
+        settle(guest)
+        print(f"{variant.label}: touching {free_mib} MiB ...", flush=True)
+        sampler = RssSampler(guest.pid)
+        sampler.start()
+        marks = {}
+        program = f"touch-free -s {HOLD_SECONDS} {free_mib}"
+        for line in guest.stream(program, timeout=600):
+            marks[line] = time.monotonic()
+            if line == "freeing":
+                peak = guest.rss_kib() // KIB_PER_MIB
+        start = marks["freeing"]
+        display = Display(variant.label, peak)
+        watch(guest, display, start, peak - 0.95 * free_mib)
+        display.close()
+        samples = relative(sampler.stop(), start)
+    return Run(
+        name=variant.name,
+        label=variant.label,
+        release=release,
+        peak_mib=peak,
+        freed_mib=free_mib,
+        freeing_took=round(marks["freed"] - start, 3),
+        half_back=time_until(samples, peak - 0.50 * free_mib),
+        almost_back=time_until(samples, peak - 0.95 * free_mib),
+        samples=samples,
+    )
+
+
+def relative(samples: list[Sample], start: float) -> list[tuple[float, int]]:
+    """Return (seconds since start, MiB), without the long time before."""
+    return [
+        (round(at - start, 3), kib // KIB_PER_MIB)
+        for at, kib in samples
+        if at >= start - HOLD_SECONDS
+    ]
+
+
+def seconds(value: float | None) -> str:
+    """Show a time for the table."""
+    return f"{value:.2f} s" if value is not None else "never"
+
+
+def table(runs: list[Run]) -> str:
+    """Return the summary."""
+    lines = [f"{'':<14} {'50 % back':>10} {'95 % back':>10} {'left after':>12}"]
+    for run in runs:
+        left = f"{run.samples[-1][1]} MiB"
+        times = f"{seconds(run.half_back):>10} {seconds(run.almost_back):>10}"
+        lines.append(f"{run.label:<14} {times} {left:>12}")
+    return "\n".join(lines)
+
+
+def first_line(*command: str) -> str:
+    """Return the first line a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]
+
+
+def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
+    """Write the numbers and the picture."""
+    REPORT.mkdir(parents=True, exist_ok=True)
+    report = {
+        "command": shlex.join(["make", "demo", *settings_given()]),
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "host": {"kernel": platform.release(), "cpus": os.cpu_count()},
+        "qemu": first_line(vm.QEMU, "--version"),
+        "accelerator": accelerator,
+        "mem_mib": mem_mib,
+        "runs": [asdict(run) for run in runs],
+    }
+    (REPORT / "demo.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+    demo_plot.draw(report, REPORT / "demo.png")
+    print("Wrote build/report/demo.json and build/report/demo.png.")
+
+
+def settings_given() -> list[str]:
+    """Return the make variables that were set, as given on its command line."""
+    names = ("MEM", "FREE", "KERNEL")
+    return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
+
+
+def main() -> None:
+    """Run the demo."""
+    mem_mib, free_mib = setting("MEM", 4096), setting("FREE", 3072)
+    if free_mib > mem_mib - 512:
+        raise SystemExit(
+            f"FREE={free_mib} does not fit: at most MEM - 512 = {mem_mib - 512} MiB"
+        )
+    variants = chosen_variants()
+    accelerator = accel.choose(vm.kernel_image(variants[0].kernel))
+    runs = [measure(v, accelerator, mem_mib, free_mib) for v in variants]
+    print(f"\n{free_mib} MiB freed in an idle guest of {mem_mib} MiB:")
+    print(table(runs) + "\n")
+    write_report(runs, accelerator, mem_mib)
+
+
+def explain(run: Callable[[], None]) -> None:
+    """Run, and turn an expected failure into a message without a traceback."""
+    try:
+        run()
+    except vm.VmError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    explain(main)
