@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the VM tests share: looking at and steering page reporting in a guest."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from lab.vm import Vm
+
+SYSFS = "/sys/kernel/mm/page_reporting"
+TRACING = "/sys/kernel/tracing"
+VIRTIO = "/sys/bus/virtio"
+BALLOON_DRIVER = f"{VIRTIO}/drivers/virtio_balloon"
+
+# A guard against hanging for ever, not a statement about speed.
+PATIENCE_SECONDS = 90
+
+# What the guest's own programs may keep pending, looking at it included.
+SMALL_FREES_KIB = 4096
+
+Event = dict[str, str]
+
+
+def tunable(vm: Vm, name: str) -> int:
+    """Return the value of a tunable or of a state file."""
+    return int(vm.read(f"{SYSFS}/{name}"))
+
+
+def tune(vm: Vm, **values: int) -> None:
+    """Set tunables."""
+    for name, value in values.items():
+        vm.write(f"{SYSFS}/{name}", value)
+
+
+def be_aggressive(vm: Vm) -> None:
+    """Make the guest report everything at once."""
+    tune(vm, age_ms=0, threshold_kb=0, max_delay_ms=0)
+
+
+def stat(vm: Vm, name: str) -> int:
+    """Return a counter."""
+    return int(vm.read(f"{SYSFS}/stats/{name}"))
+
+
+def backend(vm: Vm) -> str:
+    """Return the name of the registered backend."""
+    return vm.read(f"{SYSFS}/backend")
+
+
+def meminfo_kib(vm: Vm, name: str = "MemFree") -> int:
+    """Return a line of /proc/meminfo."""
+    return int(vm.run(f"grep -w {name}: /proc/meminfo").split()[1])
+
+
+def managed_pages(vm: Vm) -> int:
+    """Return the pages that the guest's allocator manages, over all zones."""
+    return sum(map(int, vm.run("awk '/managed/{print $2}' /proc/zoneinfo").split()))
+
+
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Wait for a condition; fail with what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(0.1)
+
+
+def wait_drained(vm: Vm) -> None:
+    """Wait until the guest has no more to report than its own small frees."""
+    wait_until(lambda: tunable(vm, "pending_kb") <= SMALL_FREES_KIB, "nothing pending")
+
+
+def wait_free(vm: Vm, kib: int, tolerance_kib: int) -> None:
+    """Wait until the guest has this much free memory again."""
+    wait_until(
+        lambda: meminfo_kib(vm) >= kib - tolerance_kib,
+        f"MemFree at least {kib - tolerance_kib} KiB",
+    )
+
+
+def assert_reports(vm: Vm, mib: int = 64) -> None:
+    """Check that memory freed from now on is reported."""
+    before = stat(vm, "reported_kb")
+    vm.run(f"touch-free {mib}")
+    wait_until(
+        lambda: stat(vm, "reported_kb") - before >= mib * 1024 * 9 // 10,
+        f"{mib} MiB reported",
+    )
+
+
+def balloon_device(vm: Vm) -> str:
+    """Return the name of the balloon's virtio device: 5 is its device id."""
+    found = vm.run(f"grep -l 0x0005 {VIRTIO}/devices/*/device")
+    return found.split("/")[-2]
+
+
+def unbind(vm: Vm) -> str:
+    """Take the balloon device from its driver; return the device's name."""
+    device = balloon_device(vm)
+    vm.write(f"{VIRTIO}/devices/{device}/driver/unbind", device)
+    return device
+
+
+def bind(vm: Vm, device: str) -> None:
+    """Give the balloon device back to virtio_balloon."""
+    vm.write(f"{BALLOON_DRIVER}/bind", device)
+
+
+@contextmanager
+def traced(vm: Vm, event: str) -> Iterator[list[Event]]:
+    """Collect one kind of event; the list is filled when the context ends."""
+    events: list[Event] = []
+    enable = f"{TRACING}/events/page_reporting/{event}/enable"
+    vm.write(f"{TRACING}/trace", "")
+    vm.write(enable, 1)
+    yield events
+    vm.write(enable, 0)
+    # Only the fields: the channel to the guest is a serial line.
+    text = vm.run(f"sed -n 's/.*{event}: //p' {TRACING}/trace", timeout=300)
+    for line in text.splitlines():
+        events.append(dict(re.findall(r"(\w+)=(\S+)", line)))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A page in use never loses its contents, and damage would be noticed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import Boot
+from reporting import (
+    backend,
+    be_aggressive,
+    stat,
+    tune,
+    unbind,
+    wait_until,
+)
+
+SECONDS = 30
+
+
+@pytest.mark.parametrize("order", [9, 0])
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_contents_survive(boot: Boot, cpus: int, order: int) -> None:
+    """Patterns in small and huge pages survive the most aggressive reporting."""
+    with boot(f"integrity-{cpus}cpu-order{order}", cpus=cpus, memory="1G") as vm:
+        be_aggressive(vm)
+        tune(vm, order=order)
+        before = stat(vm, "reported_kb")
+        # Memory is never idle: half of it is in use, half is being reported.
+        output = vm.run(
+            f"integrity -t {cpus + 1} -m {500 // (cpus + 1)} -s {SECONDS}",
+            timeout=SECONDS + 120,
+        )
+        assert "no wrong word" in output
+        assert stat(vm, "reported_kb") - before > 64 * 1024, "the test was idle"
+        assert stat(vm, "failed_kb") == 0
+
+
+def test_damage_is_noticed(boot: Boot) -> None:
+    """A backend that reports a page in use makes the integrity program fail."""
+    with boot("broken-backend") as vm:
+        be_aggressive(vm)
+        unbind(vm)
+        assert backend(vm) == "none"
+        vm.run("insmod /modules/broken_backend.ko")
+        assert backend(vm) == "unnamed"
+
+        vm.run("(integrity -v -m 64 -s 15; echo status $?) >/tmp/integrity 2>&1 &")
+        wait_until(lambda: "victim" in vm.read("/tmp/integrity"), "a victim page")
+        victim = re.search(r"victim (\d+)", vm.read("/tmp/integrity"))
+        assert victim
+        parameter = "/sys/module/broken_backend/parameters/victim_pfn"
+        vm.write(parameter, victim[1])
+        wait_until(lambda: "status" in vm.read("/tmp/integrity"), "the verdict")
+        verdict = vm.read("/tmp/integrity")
+        assert "WRONG WORD in the victim page" in verdict
+        assert "status 1" in verdict
+        vm.run("rmmod broken_backend")

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+"""NUMA nodes, and memory modules that come and go."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Boot
+from lab.vm import Vm, numa_arguments
+from reporting import (
+    assert_reports,
+    be_aggressive,
+    meminfo_kib,
+    traced,
+    wait_drained,
+    wait_until,
+)
+
+KIB_PER_MIB = 1024
+DIMM_MIB = 1024
+# The first address that QEMU gives to a memory module of this machine.
+DIMM_PFN = (4 << 30) >> 12
+ROOM = "1G,slots=4,maxmem=8G"
+# Kernel memory must stay off the module, or it could not be taken away.
+MOVABLE = "memhp_default_state=online_movable"
+
+
+def test_reports_name_the_right_node(boot: Boot) -> None:
+    """Memory freed on one of two nodes is reported for this node only."""
+    with boot("numa", arguments=numa_arguments(1024, 1024)) as vm:
+        be_aggressive(vm)
+        wait_drained(vm)
+        for node in (0, 1):
+            with traced(vm, "page_reporting_batch") as events:
+                vm.run(f"touch-free -n {node} 512", timeout=120)
+                wait_drained(vm)
+            kib = {0: 0, 1: 0}
+            for event in events:
+                kib[int(event["nid"])] += int(event["kb"])
+            assert kib[node] >= 480 * KIB_PER_MIB
+            assert kib[1 - node] <= 32 * KIB_PER_MIB
+
+
+def total_mib(vm: Vm) -> int:
+    """Return the guest's memory."""
+    return meminfo_kib(vm, "MemTotal") // KIB_PER_MIB
+
+
+def plug(vm: Vm, dimm: str) -> None:
+    """Plug a module in and wait until the guest uses it."""
+    before = total_mib(vm)
+    vm.add_dimm(dimm, DIMM_MIB)
+    wait_until(lambda: total_mib(vm) >= before + DIMM_MIB - 32, "the module in use")
+
+
+def test_memory_module_in_and_out(boot: Boot) -> None:
+    """A module's free memory is reported, and the module can be taken away."""
+    with boot("dimm", memory=ROOM, append=MOVABLE) as vm:
+        be_aggressive(vm)
+        wait_drained(vm)
+        before = total_mib(vm)
+        for _ in range(3):
+            plug(vm, "dimm")
+            wait_drained(vm)
+            level = vm.rss_kib()
+            with traced(vm, "page_reporting_entry") as entries:
+                vm.run("touch-free 1400", timeout=120)
+                wait_until(lambda: vm.rss_kib() <= level * 1.1, "memory returned")
+            assert any(int(e["pfn"], 16) >= DIMM_PFN for e in entries)
+            vm.remove_dimm("dimm")
+            assert total_mib(vm) == before
+            assert_reports(vm)
+
+
+def test_module_leaves_under_load(boot: Boot) -> None:
+    """A module leaves while its blocks are freed and reported all the time."""
+    with boot("dimm-load", memory=ROOM, append=MOVABLE, cpus=2) as vm:
+        be_aggressive(vm)
+        plug(vm, "dimm")
+        vm.run("integrity -t 2 -m 256 -s 15 >/tmp/integrity 2>&1 &")
+        vm.remove_dimm("dimm")
+        wait_until(lambda: "word" in vm.read("/tmp/integrity"), "the verdict")
+        assert "no wrong word" in vm.read("/tmp/integrity")
+        assert_reports(vm)
+
+
+@pytest.mark.parametrize("cpus", [2])
+def test_module_of_a_second_node(boot: Boot, cpus: int) -> None:
+    """A module of a node that had no memory is tracked like any other."""
+    arguments = [
+        *numa_arguments(1024),
+        *("-numa", "node,nodeid=1,cpus=1"),
+    ]
+    with boot(
+        "dimm-node", cpus=cpus, memory=ROOM, append=MOVABLE, arguments=arguments
+    ) as vm:
+        be_aggressive(vm)
+        before = total_mib(vm)
+        vm.add_dimm("dimm", DIMM_MIB, node=1)
+        wait_until(lambda: total_mib(vm) > before + DIMM_MIB - 32, "the module in use")
+        wait_drained(vm)
+        with traced(vm, "page_reporting_batch") as events:
+            vm.run("touch-free -n 1 512", timeout=120)
+            wait_drained(vm)
+        kib = sum(int(e["kb"]) for e in events if e["nid"] == "1")
+        assert kib >= 480 * KIB_PER_MIB

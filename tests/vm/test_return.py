@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Memory that a guest frees comes back to the host, and none of it is lost."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from lab.vm import Vm
+from reporting import (
+    managed_pages,
+    meminfo_kib,
+    stat,
+    traced,
+    tunable,
+    tune,
+    wait_drained,
+    wait_free,
+    wait_until,
+)
+
+KIB_PER_MIB = 1024
+
+
+@pytest.mark.parametrize("pages", ["2m", "4k"])
+def test_freed_memory_returns(vm: Vm, pages: str) -> None:
+    """1 GiB freed in a guest of 2 GiB: host memory is back where it was."""
+    before = vm.rss_kib()
+    for line in vm.stream(f"touch-free -p {pages} 1024", timeout=300):
+        if line == "touched":
+            assert vm.rss_kib() > 1024 * KIB_PER_MIB
+    wait_until(lambda: vm.rss_kib() <= before * 1.1, f"RSS near {before} KiB")
+
+
+def test_fresh_guest_is_drained(vm: Vm) -> None:
+    """All free memory of whole blocks is reported, without a budget a pass."""
+    wait_until(lambda: tunable(vm, "pending_kb") == 0, "nothing pending at all")
+    assert stat(vm, "reported_kb") >= meminfo_kib(vm) * 95 // 100
+
+
+def test_idle_guest_sleeps(vm: Vm) -> None:
+    """With nothing to report there are no passes."""
+    wait_drained(vm)
+
+    def quiet() -> bool:
+        passes = stat(vm, "passes")
+        time.sleep(3)
+        return stat(vm, "passes") == passes
+
+    wait_until(quiet, "three seconds without a pass")
+
+
+def test_nothing_is_reported_twice(vm: Vm) -> None:
+    """What is reported of one free is not much more than what was freed."""
+    wait_drained(vm)
+    before = stat(vm, "reported_kb")
+    vm.run("touch-free 512")
+    wait_until(
+        lambda: stat(vm, "reported_kb") - before >= 500 * KIB_PER_MIB, "512 MiB back"
+    )
+    wait_drained(vm)
+    assert stat(vm, "reported_kb") - before <= 512 * KIB_PER_MIB * 1.05
+
+
+def test_counters_agree_with_the_trace(vm: Vm) -> None:
+    """The batches in the trace add up to the counters."""
+    wait_drained(vm)
+    reported, batches = stat(vm, "reported_kb"), stat(vm, "batches")
+    with traced(vm, "page_reporting_batch") as events:
+        vm.run("touch-free 256")
+        time.sleep(1)
+        wait_drained(vm)
+    assert events
+    assert sum(int(e["kb"]) for e in events) == stat(vm, "reported_kb") - reported
+    assert len(events) == stat(vm, "batches") - batches
+    assert {e["err"] for e in events} == {"0"}
+
+
+def test_disabled_means_no_reports(vm: Vm) -> None:
+    """With enabled=0 memory stays; enabling reports what was freed meanwhile."""
+    wait_drained(vm)
+    tune(vm, enabled=0)
+    before = stat(vm, "reported_kb")
+    vm.run("touch-free 256")
+    time.sleep(3)
+    assert stat(vm, "reported_kb") == before
+    tune(vm, enabled=1)
+    wait_until(
+        lambda: stat(vm, "reported_kb") - before >= 240 * KIB_PER_MIB, "256 MiB back"
+    )
+
+
+def test_memory_in_use_is_left_alone(vm: Vm) -> None:
+    """A program's memory stays at the host for as long as it runs."""
+    vm.run("touch-free -s 1000 512 >/tmp/hold 2>&1 & echo $! >/tmp/hold.pid")
+    wait_until(lambda: "touched" in vm.read("/tmp/hold"), "512 MiB touched")
+    wait_drained(vm)
+    held = vm.rss_kib()
+    time.sleep(3)
+    assert vm.rss_kib() >= held - 16 * KIB_PER_MIB
+    vm.run("kill $(cat /tmp/hold.pid)")
+    wait_until(lambda: vm.rss_kib() <= held - 450 * KIB_PER_MIB, "512 MiB back")
+
+
+def test_no_memory_is_lost(vm: Vm) -> None:
+    """After many rounds the allocator has every page that it had before."""
+    vm.run("touch-free 1024", timeout=300)
+    wait_drained(vm)
+    free, managed = meminfo_kib(vm), managed_pages(vm)
+    vm.run("churn -s 10 -g 700 512", timeout=300)
+    vm.run("churn -p 4k -s 5 512", timeout=300)
+    wait_drained(vm)
+    assert managed_pages(vm) == managed
+    # Less than one lost block a round would be.
+    wait_free(vm, free, tolerance_kib=8 * KIB_PER_MIB)
