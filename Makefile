@@ -22,9 +22,14 @@ tree: deps ## unpack the kernel source and integrate: build/linux
 kernels: tree ## build the guest kernels: build/ours and build/stock
 	@$(LAB)/kernels.py stock ours
 
-.PHONY: kernel-ours kernel-stock
-kernel-ours kernel-stock: kernel-%: tree
-	@$(LAB)/kernels.py $*
+.PHONY: kernel-ours
+kernel-ours: tree ## build only build/ours
+	@$(LAB)/kernels.py ours
+
+.PHONY: kernel-stock
+kernel-stock: deps ## build only build/stock
+	@$(LAB)/tree.py --stock-only
+	@$(LAB)/kernels.py stock
 
 .PHONY: kernel-debug
 kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot

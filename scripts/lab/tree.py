@@ -6,6 +6,7 @@ build/linux starts as hard links to build/stock-src.  For that reason every
 file that differs is replaced, never written in place.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -236,17 +237,28 @@ def link_copy(stock: Path, tree: Path) -> None:
     scratch.rename(tree)
 
 
+def prepare(stock_only: bool) -> None:
+    """Bring the pristine tree, and if asked the integrated one, up to date."""
+    version = package_version()
+    fresh = unpack(paths.STOCK_TREE, version)
+    if stock_only:
+        return
+    stamp = paths.TREE / PACKAGE_STAMP
+    if fresh or not stamp.exists() or stamp.read_text(encoding="utf-8") != version:
+        link_copy(paths.STOCK_TREE, paths.TREE)
+    integration = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
+    for change in integration.run():
+        print(f"tree: {change}")
+    print(f"tree: build/linux is {PACKAGE} {version}, integrated")
+
+
 def main() -> int:
     """Entry point of `make tree`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stock-only", action="store_true", help="unpack, no more")
     try:
         with paths.locked("tree"):
-            version = package_version()
-            if unpack(paths.STOCK_TREE, version) or not paths.TREE.exists():
-                link_copy(paths.STOCK_TREE, paths.TREE)
-            integration = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
-            for change in integration.run():
-                print(f"tree: {change}")
-            print(f"tree: build/linux is {PACKAGE} {version}, integrated")
+            prepare(parser.parse_args().stock_only)
     except (TreeError, rules.RuleError, subprocess.CalledProcessError) as error:
         print(f"tree: {error}", file=sys.stderr)
         return 1
