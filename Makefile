@@ -35,6 +35,10 @@ kernel-stock: deps ## build only build/stock
 kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
 	@$(LAB)/kernels.py debug
 
+.PHONY: image
+image: kernel-ours ## build the guest's root file system: build/initramfs.gz
+	@$(LAB)/image.py
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Build build/initramfs.gz: busybox, /init, the test programs and modules."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import kernels, paths
+from lab.tree import put, walk
+
+GUEST = paths.ROOT / "tests" / "guest"
+STAGE = paths.BUILD / "guest"
+MODULES = paths.BUILD / "guest-modules"
+IMAGE = paths.BUILD / "initramfs.gz"
+BUSYBOX = Path("/bin/busybox")
+
+CFLAGS = ("-static", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread")
+
+# The stock driver, unmodified, as a module beside our built-in one: shows that
+# it builds and works on our core.
+STOCK_DRIVER = paths.STOCK_TREE / "drivers/virtio/virtio_balloon.c"
+STOCK_MODULE = "virtio_balloon_stock"
+
+DIRECTORIES = ("dev", "modules", "proc", "sys", "tmp")
+
+
+class ImageError(Exception):
+    """The guest image cannot be built."""
+
+
+def run(command: list[str | Path], what: str) -> None:
+    """Run a command; show its output only if it fails."""
+    done = subprocess.run(
+        command,
+        env=kernels.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ImageError(f"{what} fails:\n{done.stdout}")
+
+
+def compile_programs() -> list[Path]:
+    """Compile every tests/guest/*.c that is newer than its binary."""
+    binaries = []
+    for source in sorted(GUEST.glob("*.c")):
+        binary = STAGE / "bin" / source.stem
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        if not binary.exists() or binary.stat().st_mtime <= source.stat().st_mtime:
+            print(f"image: compiling {source.name}", flush=True)
+            run(["gcc", *CFLAGS, "-o", binary, source], source.name)
+        binaries.append(binary)
+    return binaries
+
+
+def module_sources() -> dict[Path, bytes]:
+    """Return all files of the module tree, with names relative to it."""
+    folder = GUEST / "modules"
+    files = {path.relative_to(folder): path.read_bytes() for path in walk(folder)}
+    stock = Path(STOCK_MODULE)
+    files[stock / f"{STOCK_MODULE}.c"] = STOCK_DRIVER.read_bytes()
+    files[stock / "Kbuild"] = f"obj-m := {STOCK_MODULE}.o\n".encode()
+    names = sorted({path.parts[0] for path in files})
+    files[Path("Kbuild")] = "".join(f"obj-m += {name}/\n" for name in names).encode()
+    return files
+
+
+def compile_modules() -> list[Path]:
+    """Build the guest modules against build/ours; a warning is an error."""
+    kernel = kernels.KERNELS["ours"]
+    if not (kernel.objects / "Module.symvers").exists():
+        raise ImageError("build/ours is not built, run `make kernels`")
+    sources = module_sources()
+    if MODULES.exists():
+        here = {path.relative_to(MODULES).parts[0] for path in MODULES.glob("*/*.c")}
+        for gone in here - {path.parts[0] for path in sources}:
+            shutil.rmtree(MODULES / gone)
+    for name, data in sources.items():
+        put(MODULES / name, data)
+    command = kernels.make_command(
+        kernel, f"M={MODULES}", "KCFLAGS=-Werror", "modules"
+    )
+    run([*command], "building the guest modules")
+    names = sorted({path.parts[0] for path in sources if len(path.parts) > 1})
+    return [MODULES / name / f"{name}.ko" for name in names]
+
+
+def applets() -> list[str]:
+    """Ask busybox what it can do."""
+    listing = subprocess.run(
+        [BUSYBOX, "--list"], capture_output=True, text=True, check=True
+    )
+    return listing.stdout.split()
+
+
+def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:
+    """Lay out the root file system of the guest."""
+    shutil.rmtree(root, ignore_errors=True)
+    for name in ("bin", *DIRECTORIES):
+        (root / name).mkdir(parents=True)
+    shutil.copy(BUSYBOX, root / "bin/busybox")
+    for name in applets():
+        (root / "bin" / name).symlink_to("busybox")
+    for binary in programs:
+        # our program wins over a busybox applet of the same name
+        (root / "bin" / binary.name).unlink(missing_ok=True)
+        shutil.copy(binary, root / "bin")
+    for module in modules:
+        shutil.copy(module, root / "modules")
+    shutil.copy(GUEST / "init", root / "init")
+    (root / "init").chmod(0o755)
+    for path in root.rglob("*"):
+        os.utime(path, (0, 0), follow_symlinks=False)
+
+
+def pack(root: Path) -> bytes:
+    """Return the root file system as a compressed, reproducible cpio archive."""
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+    archive = subprocess.run(
+        ["cpio", "--quiet", "--reproducible", "-o", "-H", "newc", "-R", "0:0"],
+        input="\n".join(names).encode(),
+        cwd=root,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return gzip.compress(archive.stdout, compresslevel=6, mtime=0)
+
+
+def main() -> int:
+    """Entry point of `make image`."""
+    try:
+        with paths.locked("image"):
+            programs = compile_programs()
+            modules = compile_modules()
+            root = STAGE / "root"
+            stage(root, programs, modules)
+            if put(IMAGE, pack(root)):
+                print(f"image: build/{IMAGE.name} written")
+    except (ImageError, subprocess.CalledProcessError) as error:
+        print(f"image: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
