@@ -49,14 +49,16 @@ static int virtballoon_reporting_wait(struct virtballoon_reporting *vbr)
 {
 	unsigned long start = jiffies;
 
-	if (!wait_event_timeout(*vbr->acked, virtballoon_reporting_done(vbr),
-				VIRTBALLOON_REPORTING_SLOW)) {
+	/* Idle, so that a long wait is not taken for a hung task. */
+	if (!wait_event_idle_timeout(*vbr->acked,
+				     virtballoon_reporting_done(vbr),
+				     VIRTBALLOON_REPORTING_SLOW)) {
 		dev_warn(&vbr->vdev->dev,
 			 "host has not answered a report of free pages for %u s%s, still waiting\n",
 			 jiffies_to_msecs(jiffies - start) / 1000,
 			 virtqueue_is_broken(vbr->vq) ?
 			 " and the queue is broken" : "");
-		wait_event(*vbr->acked, virtballoon_reporting_done(vbr));
+		wait_event_idle(*vbr->acked, virtballoon_reporting_done(vbr));
 		dev_warn(&vbr->vdev->dev,
 			 "report of free pages ended after %u s\n",
 			 jiffies_to_msecs(jiffies - start) / 1000);

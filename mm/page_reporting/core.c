@@ -78,6 +78,17 @@ struct fpr_tunables fpr_tunables __read_mostly = {
 
 /* === Trackers and their place in the table === */
 
+static struct fpr_backend *fpr_backend_of(int nid)
+{
+	struct fpr_backend *backend;
+
+	lockdep_assert_held(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node)
+		if (node_isset(nid, backend->nodes))
+			return backend;
+	return NULL;
+}
+
 static struct fpr_zone __rcu **fpr_slot(struct zone *zone)
 {
 	return &fpr_table[zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone)];
@@ -187,9 +198,11 @@ static void fpr_discard(struct fpr_zone **trackers)
 	kvfree(trackers);
 }
 
-/* Build trackers for all zones of @backend, in an array like fpr_table. */
-static struct fpr_zone **fpr_build_all(struct fpr_backend *backend,
-				       unsigned int order)
+/*
+ * Build trackers of @order for all zones that have none of that order, in an
+ * array like fpr_table.
+ */
+static struct fpr_zone **fpr_build_all(unsigned int order)
 {
 	struct fpr_zone **trackers;
 	struct zone *zone;
@@ -199,9 +212,10 @@ static struct fpr_zone **fpr_build_all(struct fpr_backend *backend,
 	if (!trackers)
 		return NULL;
 	for_each_populated_zone(zone) {
+		struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
 		struct fpr_zone *fz;
 
-		if (!node_isset(zone_to_nid(zone), backend->nodes))
+		if (!backend || backend->order == order)
 			continue;
 		fz = fpr_build(backend, zone, order);
 		if (!fz) {
@@ -213,32 +227,36 @@ static struct fpr_zone **fpr_build_all(struct fpr_backend *backend,
 	return trackers;
 }
 
-/*
- * Exchange the published trackers of @backend's zones for @trackers, and leave
- * the old ones there, to be discarded after a grace period.
- */
-static void fpr_exchange_all(struct fpr_backend *backend,
-			     struct fpr_zone **trackers)
+/* Publish @trackers and leave those that they replace in their place. */
+static void fpr_exchange_all(struct fpr_zone **trackers)
 {
 	struct zone *zone;
 
 	for_each_populated_zone(zone) {
 		unsigned int slot = fpr_slot(zone) - fpr_table;
 
-		if (node_isset(zone_to_nid(zone), backend->nodes))
+		if (trackers[slot])
 			trackers[slot] = fpr_publish(zone, trackers[slot]);
 	}
 }
 
-/* Put the trackers of one backend in place, or take them out for NULL. */
-static int fpr_replace(struct fpr_backend *backend, unsigned int order)
+/* Give all backends trackers of @order, or change nothing. */
+static int fpr_rebuild(unsigned int order)
 {
-	struct fpr_zone **trackers = fpr_build_all(backend, order);
+	struct fpr_zone **trackers;
+	struct fpr_backend *backend;
 
+	lockdep_assert_held(&fpr_mutex);
+	trackers = fpr_build_all(order);
 	if (!trackers)
 		return -ENOMEM;
-	WRITE_ONCE(backend->order, order);
-	fpr_exchange_all(backend, trackers);
+	/* The hook must not miss a block of either order meanwhile. */
+	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, order));
+	fpr_exchange_all(trackers);
+	list_for_each_entry(backend, &fpr_backends, node)
+		WRITE_ONCE(backend->order, order);
+	WRITE_ONCE(page_reporting_order, order);
+	WRITE_ONCE(fpr_hook_order, order);
 	synchronize_rcu();
 	fpr_discard(trackers);
 	return 0;
@@ -363,34 +381,6 @@ unsigned int fpr_current_order(void)
 	return order <= MAX_PAGE_ORDER ? order : pageblock_order;
 }
 
-static void fpr_adopt_order(unsigned int order)
-{
-	WRITE_ONCE(page_reporting_order, order);
-	WRITE_ONCE(fpr_hook_order, order);
-}
-
-/* Give all backends trackers of another order. */
-static int fpr_rebuild(unsigned int order)
-{
-	struct fpr_backend *backend;
-
-	lockdep_assert_held(&fpr_mutex);
-	/* The hook must not miss a block of either order meanwhile. */
-	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, order));
-	list_for_each_entry(backend, &fpr_backends, node) {
-		int err;
-
-		if (backend->order == order)
-			continue;
-		err = fpr_replace(backend, order);
-		if (err)
-			return err;
-	}
-	fpr_adopt_order(order);
-	fpr_kick_all();
-	return 0;
-}
-
 /**
  * fpr_set_order() - change the order as the user wants
  * @order:	0 to MAX_PAGE_ORDER
@@ -418,6 +408,7 @@ int fpr_set_order(unsigned int order)
 		err = fpr_rebuild(order);
 	if (!err)
 		fpr_order_chosen = true;
+	fpr_kick_all();
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	return err;
@@ -491,6 +482,7 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	backend->prdev = prdev;
 	backend->name = fpr_name(prdev);
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
+	backend->order = FPR_ORDER_UNSET;
 	timer_setup(&backend->timer, fpr_timer, 0);
 	INIT_WORK(&backend->work, fpr_pass);
 	backend->wq = alloc_workqueue("page_reporting",
@@ -523,9 +515,23 @@ static unsigned int fpr_first_order(const struct fpr_backend *backend)
 	return backend->prdev->order;
 }
 
+static int fpr_alloc_table(void)
+{
+	void *table;
+
+	if (fpr_table)
+		return 0;
+	table = kvcalloc(nr_node_ids * MAX_NR_ZONES, sizeof(*fpr_table),
+			 GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	/* Pairs with the READ_ONCE() of lockless readers. */
+	smp_store_release(&fpr_table, table);
+	return 0;
+}
+
 static int fpr_add_backend(struct fpr_backend *backend)
 {
-	bool first = list_empty(&fpr_backends);
 	struct fpr_backend *other = fpr_find_overlap(backend);
 	unsigned int order;
 	int err;
@@ -536,22 +542,17 @@ static int fpr_add_backend(struct fpr_backend *backend)
 		       backend->name, other->name);
 		return -EBUSY;
 	}
-	if (!fpr_table) {
-		void *table = kvcalloc(nr_node_ids * MAX_NR_ZONES,
-				       sizeof(*fpr_table), GFP_KERNEL);
-
-		if (!table)
-			return -ENOMEM;
-		/* Pairs with the READ_ONCE() of lockless readers. */
-		smp_store_release(&fpr_table, table);
-	}
-	order = first ? fpr_first_order(backend) : fpr_current_order();
-	WRITE_ONCE(fpr_hook_order, order);
-	err = fpr_replace(backend, order);
+	err = fpr_alloc_table();
 	if (err)
 		return err;
-	fpr_adopt_order(order);
+	order = list_empty(&fpr_backends) ? fpr_first_order(backend) :
+					    fpr_current_order();
 	list_add_tail(&backend->node, &fpr_backends);
+	err = fpr_rebuild(order);
+	if (err) {
+		list_del(&backend->node);
+		return err;
+	}
 	trace_page_reporting_register(backend->name, order);
 	pr_info("backend %s enabled, order %u, %u entries a batch, nodes %*pbl\n",
 		backend->name, order, backend->batch.capacity,
@@ -660,17 +661,6 @@ void page_reporting_unregister(struct page_reporting_dev_info *prdev)
 EXPORT_SYMBOL_GPL(page_reporting_unregister);
 
 /* === Memory hotplug === */
-
-static struct fpr_backend *fpr_backend_of(int nid)
-{
-	struct fpr_backend *backend;
-
-	lockdep_assert_held(&fpr_mutex);
-	list_for_each_entry(backend, &fpr_backends, node)
-		if (node_isset(nid, backend->nodes))
-			return backend;
-	return NULL;
-}
 
 /* Replace the tracker of @zone by a longer one that has the same segments. */
 static struct fpr_zone *fpr_grow(struct fpr_backend *backend,

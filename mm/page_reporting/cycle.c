@@ -176,7 +176,7 @@ static bool fpr_in_isolated_pageblock(struct page *page)
 /* The pageblock is the last resort of high-order atomic allocations. */
 static bool fpr_in_highatomic_pageblock(struct page *page)
 {
-	return is_migrate_highatomic_page(page);
+	return is_migrate_highatomic(get_pageblock_migratetype(page));
 }
 
 /* Move the due blocks of a free list entry from the tracker to the batch. */

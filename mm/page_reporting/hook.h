@@ -12,6 +12,10 @@
 #include <linux/jump_label.h>
 #include <linux/mmzone.h>
 
+/* For mm/page_alloc.c, which gets them through this header only. */
+#include <linux/page-isolation.h>
+#include <linux/pageblock-flags.h>
+
 #ifdef CONFIG_PAGE_REPORTING
 DECLARE_STATIC_KEY_FALSE(page_reporting_enabled);
 extern unsigned int fpr_hook_order;
