@@ -10,7 +10,9 @@ import matplotlib  # type: ignore[import]
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot  # noqa: E402  (the backend has to be chosen first)
+# The backend has to be chosen first.
+from matplotlib import pyplot  # noqa: E402
+from matplotlib.ticker import MultipleLocator  # noqa: E402
 
 COLOURS = {"ours": "#0b6e4f", "stock": "#c8553d", "none": "#7a7f87"}
 INK = "#2b2f36"
@@ -23,7 +25,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(9, 4.4), dpi=150)
     runs = report["runs"]
     top = max(run["peak_mib"] for run in runs) / MIB_PER_GIB
-    for run in runs:
+    for run in reversed(runs):  # the first run matters most: it goes on top
         draw_run(axes, run, top)
     style(axes, top)
     freed = runs[0]["freed_mib"] / MIB_PER_GIB
@@ -70,6 +72,7 @@ def style(axes: Any, top: float) -> None:
     axes.text(0.15, top * 1.06, "freed", fontsize=9, color=INK)
     axes.set_xlabel("seconds since the program began to free", color=INK)
     axes.set_ylabel("host memory of the guest (GiB)", color=INK)
+    axes.xaxis.set_major_locator(MultipleLocator(5))
     axes.grid(color="#e3e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, colors=INK)

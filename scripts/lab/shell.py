@@ -26,8 +26,8 @@ def main() -> None:
     command = [
         *vm.machine_arguments(kernel, accelerator, "2G", 2, "quiet lab.shell"),
         *vm.balloon_arguments(vm.BALLOON),
-        "-nographic",
-    ]
+        "-display", "none", "-serial", "mon:stdio",
+    ]  # fmt: skip
     os.execvp(command[0], command)
 
 

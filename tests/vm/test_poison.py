@@ -59,7 +59,7 @@ def flags(vm: Vm, pfn: int, count: int) -> list[int]:
     """Return the flags of pages, see Documentation/admin-guide/mm/pagemap.rst."""
     dump = vm.run(
         f"dd if=/proc/kpageflags bs=8 skip={pfn} count={count} 2>/dev/null |"
-        " hexdump -v -e '1/8 \"%x\\n\"'"
+        " od -v -An -t x8 -w8"
     )
     return [int(line, 16) for line in dump.split()]
 

@@ -8,6 +8,7 @@ from conftest import Boot
 from lab.vm import Vm
 from reporting import SYSFS, assert_reports, stat, tunable, tune, wait_drained
 
+PARAMETERS = "/sys/module/page_reporting/parameters"
 INVALID = "Invalid argument"
 RANGE = "Numerical result out of range"
 
@@ -109,7 +110,7 @@ def test_boot_parameters(boot: Boot) -> None:
     with boot("boot-parameters", append=parameters) as vm:
         assert tunable(vm, "order") == 5
         assert tunable(vm, "age_ms") == 1
-        assert vm.read("/sys/module/page_reporting/parameters/page_reporting_order") == "5"
+        assert vm.read(f"{PARAMETERS}/page_reporting_order") == "5"
         wait_drained(vm)
         assert_reports(vm)
 

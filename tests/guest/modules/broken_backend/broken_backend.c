@@ -15,6 +15,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_config.h>
+#include <uapi/linux/virtio_ring.h>
 
 #define NO_VICTIM ULONG_MAX
 
