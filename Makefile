@@ -4,6 +4,7 @@
 # needs.  `make help` lists the targets.
 
 PYTHON := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
+PYTEST := $(PYTHON) -m pytest -q
 LAB := $(PYTHON) scripts/lab
 
 .PHONY: help
@@ -38,6 +39,38 @@ kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
 .PHONY: image
 image: kernel-ours ## build the guest's root file system: build/initramfs.gz
 	@$(LAB)/image.py
+
+.PHONY: check
+check: tree ## static checks of everything in the repository
+	@$(LAB)/check.py
+
+.PHONY: unit-test
+unit-test: deps ## test the tools that prepare the tree
+	@$(PYTEST) tests/unit
+
+.PHONY: kunit
+kunit: tree ## run the KUnit suites on User Mode Linux
+	@$(LAB)/kunit.py
+
+.PHONY: build-test
+build-test: kernel-ours ## compile other users of the API, other configurations
+	@$(PYTEST) tests/build
+
+.PHONY: vm-test
+vm-test: image kernel-stock kernel-debug ## run the tests that boot guests
+	@$(PYTEST) tests/vm
+
+.PHONY: test
+test: deps ## run all tests; the last line adds up their results
+	@$(LAB)/suite.py check unit-test kunit build-test vm-test
+
+.PHONY: demo
+demo: kernels image ## show freed memory coming back: build/report/demo.png
+	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
+
+.PHONY: shell
+shell: image ## log in to a guest with our kernel
+	@$(LAB)/shell.py
 
 .PHONY: clean
 clean: ## remove everything that was built

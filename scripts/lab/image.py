@@ -100,7 +100,7 @@ def applets() -> list[str]:
     listing = subprocess.run(
         [BUSYBOX, "--list"], capture_output=True, text=True, check=True
     )
-    return listing.stdout.split()
+    return [name for name in listing.stdout.split() if name != BUSYBOX.name]
 
 
 def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:

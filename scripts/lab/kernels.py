@@ -80,7 +80,12 @@ KERNELS = {
     for kernel in (
         Kernel("ours", paths.TREE, "obj", ("guest.config",)),
         Kernel("stock", paths.STOCK_TREE, "obj", ("guest.config",)),
-        Kernel("debug", paths.TREE, "obj-debug", ("guest.config", "debug.config")),
+        Kernel(
+            "debug",
+            paths.TREE,
+            "obj-debug",
+            ("guest.config", "kunit.config", "debug.config"),
+        ),
     )
 }
 
@@ -135,20 +140,23 @@ def failure(log: Path, why: str) -> str:
     return f"{why}, see {log.relative_to(paths.ROOT)}\n{shown}"
 
 
+def symbols(config: str) -> dict[str, str]:
+    """Read the symbols of a .config or a fragment; a later line wins."""
+    pattern = r"^(?:(CONFIG_\w+)=(.*)|# (CONFIG_\w+) is not set)$"
+    return {
+        line[1] or line[3]: line[2] or "n"
+        for line in re.finditer(pattern, config, re.MULTILINE)
+    }
+
+
 def unmet(asked: str, config: str) -> list[str]:
-    """Return the lines of a fragment that a .config does not honour."""
-    have = set(config.splitlines())
-    missing = []
-    for line in asked.splitlines():
-        if not re.match(r"CONFIG_\w+=|# CONFIG_\w+ is not set", line):
-            continue
-        symbol = line.split()[1] if line.startswith("#") else line.split("=")[0]
-        off = line.startswith("#") or line.endswith("=n")
-        if off and not any(other.startswith(f"{symbol}=") for other in have):
-            continue
-        if line not in have:
-            missing.append(line)
-    return missing
+    """Return what fragments ask for and a .config does not honour."""
+    have = symbols(config)
+    return [
+        f"{name}={value}"
+        for name, value in symbols(asked).items()
+        if have.get(name, "n") != value
+    ]
 
 
 def fragments_text(kernel: Kernel) -> str:

@@ -102,7 +102,7 @@ class Integration:
     def run(self) -> list[str]:
         """Bring the integrated tree up to date; return what was changed."""
         old = State.load(self.tree)
-        overlay = self._overlay_files()
+        overlay = self.overlay_files()
         groups = rules.by_target(rules.load(self.project / "integration"))
         self._check_conflicts(overlay, groups)
         new = State(overlay=sorted(overlay))
@@ -119,7 +119,8 @@ class Integration:
         new.save(self.tree)
         return self.changes
 
-    def _overlay_files(self) -> dict[str, Path]:
+    def overlay_files(self) -> dict[str, Path]:
+        """Map names in the kernel tree to files of the project."""
         files: dict[str, Path] = {}
         for source, target in OVERLAY.items():
             for path in walk(self.project / source):

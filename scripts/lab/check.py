@@ -1,0 +1,271 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Static checks of everything in the repository; every complaint is a failure."""
+
+import re
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import kernels, paths, rules
+from lab.tally import Tally
+from lab.tree import Integration
+
+# Sparse and W=1 have an output directory of their own: other warning flags
+# would make build/ours compile the same objects again.
+CHECKED = kernels.Kernel(
+    "check", paths.TREE, "obj-check", ("guest.config", "kunit.config")
+)
+
+# Where checkpatch is not followed: the type, the files, the reason.
+CHECKPATCH_EXCEPTIONS = (
+    # the kernel's own page flag names; the check writes a cache into the tree
+    ("CAMELCASE", ""),
+    # TRACE_EVENT() is laid out like this in every trace header of the kernel
+    ("OPEN_ENDED_LINE", "include/trace/events/"),
+    ("PARENTHESIS_ALIGNMENT", "include/trace/events/"),
+    # a macro that defines an attribute pastes its name several times
+    ("MACRO_ARG_REUSE", "mm/page_reporting/sysfs.c"),
+)
+
+LAB = Path("scripts/lab")
+
+COCCI_GROUPS = ("api", "free", "iterators", "locks", "misc", "null", "tests")
+
+# Hosts that the repository may mention.
+HOSTS = re.compile(
+    r"(([\w-]+\.)*(kernel\.org|gnu\.org|debian\.org|xenproject\.org|qemu\.org"
+    r"|oasis-open\.org|python\.org)|spdx\.org|lwn\.net|lkml\.org|github\.com"
+    r"|coccinelle\.gitlabpages\.inria\.fr|example\.(org|com))$"
+)
+
+# Files that cannot carry a comment, or need none.
+NO_SPDX = re.compile(
+    r"(\.(png|json|md|txt|svg|css)|\.gitignore|\.gitattributes|LICENSE"
+    r"|Documentation/ABI/.*)$"
+)
+
+
+def output(command: list[str], cwd: Path = paths.ROOT) -> tuple[int, list[str]]:
+    """Run a command; return its status and everything it printed."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=kernels.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def complaints(command: list[str], cwd: Path = paths.ROOT) -> list[str]:
+    """Run a command that prints nothing, and succeeds, if all is well."""
+    code, lines = output(command, cwd)
+    return lines or ([f"{command[0]} exits with status {code}"] if code else [])
+
+
+def repository() -> list[str]:
+    """List the files of the repository, new ones included."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = sorted(set(output(command)[1]))
+    return [name for name in names if (paths.ROOT / name).is_file()]
+
+
+def overlay(*suffixes: str) -> list[str]:
+    """List our files in the kernel tree by how their names end."""
+    project = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
+    return [name for name in project.overlay_files() if name.endswith(suffixes)]
+
+
+def checkpatch() -> list[str]:
+    """Run checkpatch on every kernel file of ours."""
+    names = overlay(".c", ".h", ".rst", "Kconfig", "Makefile", ".py")
+    everywhere = [kind for kind, prefix in CHECKPATCH_EXCEPTIONS if not prefix]
+    command = ["scripts/checkpatch.pl", "--strict", "--terse", "--show-types"]
+    command += ["--no-summary", "--no-tree", "--ignore", ",".join(everywhere)]
+    code, lines = output([*command, "-f", *names], paths.TREE)
+    if code and not lines:
+        return [f"checkpatch.pl exits with status {code}"]
+    return [line for line in lines if not excepted(line)]
+
+
+def excepted(line: str) -> bool:
+    """Tell whether a complaint of checkpatch is one that we do not follow."""
+    return any(
+        prefix and line.startswith(prefix) and f":{kind}:" in line
+        for kind, prefix in CHECKPATCH_EXCEPTIONS
+    )
+
+
+def targets(sources: list[str]) -> list[str]:
+    """Name the make targets that compile C files of the kernel tree."""
+    core = "mm/page_reporting/"
+    names = [name for name in sources if name.startswith(("mm/", "drivers/"))]
+    return sorted(
+        {
+            core if name.startswith(core) else name.removesuffix(".c") + ".o"
+            for name in names
+            if name.endswith(".c")
+        }
+    )
+
+
+def compile_strictly(names: list[str], *flags: str) -> list[str]:
+    """Compile with W=1; return every warning."""
+    command = kernels.make_command(CHECKED, "W=1", "KCFLAGS=-Werror", *flags, *names)
+    code, lines = output(command, paths.TREE)
+    found = [line for line in lines if re.search(r"warning:|error:|\*\*\*", line)]
+    return found or (lines[-20:] if code else [])
+
+
+def warnings() -> list[str]:
+    """Compile with W=1 what is ours and what we change, and run sparse on ours.
+
+    Files that we change are not given to sparse: it complains of the locking
+    in the stock mm/page_alloc.c.
+    """
+    try:
+        kernels.configure(CHECKED)
+    except kernels.KernelError as error:
+        return str(error).splitlines()
+    changed = rules.by_target(rules.load(paths.ROOT / "integration"))
+    found = compile_strictly(targets(list(changed)))
+    return found + compile_strictly(targets(overlay(".c")), "C=2")
+
+
+def kernel_doc() -> list[str]:
+    """Check the kernel-doc comments."""
+    names = overlay(".c", ".h")
+    return complaints(["scripts/kernel-doc", "-none", "-Wall", *names], paths.TREE)
+
+
+def coccicheck() -> list[str]:
+    """Run the kernel's semantic checks on our files."""
+    folder = paths.TREE / "scripts" / "coccinelle"
+    scripts = [path for group in COCCI_GROUPS for path in folder.glob(f"{group}/**/*")]
+    usable = [path for path in sorted(scripts) if is_usable(path)]
+    with ThreadPoolExecutor() as pool:
+        return [line for lines in pool.map(semantic_check, usable) for line in lines]
+
+
+def is_usable(script: Path) -> bool:
+    """Tell whether Debian's spatch can run a script, and report what it finds."""
+    if script.suffix != ".cocci":
+        return False
+    text = script.read_text(encoding="utf-8")
+    return "virtual report" in text and "script:ocaml" not in text
+
+
+def semantic_check(script: Path) -> list[str]:
+    """Run one semantic check on our files."""
+    text = script.read_text(encoding="utf-8")
+    options = re.search(r"^// Options:(.*)$", text, re.MULTILINE)
+    command = ["spatch", "-D", "report", "--no-show-diff", "--very-quiet"]
+    command += ["--cocci-file", str(script)]
+    command += options[1].split() if options else []
+    code, lines = output([*command, *overlay(".c")], paths.TREE)
+    # spatch also has opinions on the script itself
+    opinion = re.compile(r"warning: line \d+: should \w+ be a metavariable")
+    found = [line for line in lines if line and not opinion.match(line)]
+    if code:
+        found.append(f"spatch exits with status {code}")
+    return [f"{script.name}: {line}" for line in found]
+
+
+def python_files() -> list[str]:
+    """List the Python files."""
+    return [name for name in repository() if name.endswith(".py")]
+
+
+def mypy() -> list[str]:
+    """Check the types of the Python files, one name space at a time."""
+    found = []
+    groups: dict[Path, list[str]] = {}
+    for name in python_files():
+        groups.setdefault(Path(name).parent, []).append(name)
+    for folder, names in groups.items():
+        # scripts/lab is a package, every other folder a set of modules
+        search = "scripts" if folder == LAB else f"scripts:{folder}"
+        command = ["/usr/bin/python3", "-m", "mypy", "--strict", *names]
+        command += ["--cache-dir", str(paths.BUILD / ".mypy_cache")]
+        command += ["--no-error-summary", "--explicit-package-bases"]
+        found += complaints(["env", f"MYPYPATH={search}", *command])
+    return found
+
+
+def flake8() -> list[str]:
+    """Check the style of the Python files."""
+    # W503 and E203 contradict PEP 8
+    options = ["--max-line-length=88", "--extend-ignore=E203,E402,W503"]
+    return complaints(["/usr/bin/python3", "-m", "flake8", *options, *python_files()])
+
+
+def shell() -> list[str]:
+    """Check the syntax of the shell scripts."""
+    found = []
+    for name in repository():
+        first = (paths.ROOT / name).read_bytes().split(b"\n", 1)[0]
+        interpreter = re.fullmatch(rb"#!/bin/(sh|bash)\b.*", first)
+        if interpreter:
+            found += complaints([interpreter[1].decode(), "-n", name])
+    return found
+
+
+def spdx() -> list[str]:
+    """Require a licence in the first lines of every source file."""
+    found = []
+    for name in repository():
+        if NO_SPDX.search(name):
+            continue
+        head = (paths.ROOT / name).read_bytes().split(b"\n")[:3]
+        if not any(b"SPDX-License-Identifier: GPL-2.0" in line for line in head):
+            found.append(f"{name}: no 'SPDX-License-Identifier: GPL-2.0' on top")
+    return found
+
+
+def foreign() -> list[str]:
+    """Look for paths and hosts that mean something on one machine only."""
+    here = {str(paths.ROOT), f"{paths.ROOT.parent}/", f"{Path.home()}/"}
+    host = socket.gethostname()
+    if len(host) > 3 and host not in ("debian", "localhost"):
+        here.add(host)
+    here -= {"/", "//"}
+    found = []
+    for name in repository():
+        data = (paths.ROOT / name).read_bytes()
+        if b"\0" in data:
+            continue
+        for number, line in enumerate(data.decode(errors="replace").splitlines(), 1):
+            bad = [word for word in here if word in line]
+            urls = re.findall(r"https?://([\w.-]+)", line)
+            bad += [url for url in urls if not HOSTS.match(url.rstrip("."))]
+            found += [f"{name}:{number}: mentions {word}" for word in bad]
+    return found
+
+
+def main() -> int:
+    """Entry point of `make check`."""
+    tally = Tally()
+    tally.check("SPDX identifiers", spdx)
+    tally.check("paths and hosts", foreign)
+    tally.check("sh -n", shell)
+    tally.check("flake8", flake8)
+    tally.check("mypy --strict", mypy)
+    tally.check("checkpatch --strict", checkpatch)
+    tally.check("kernel-doc -Wall", kernel_doc)
+    tally.check("coccicheck", coccicheck)
+    tally.check("sparse and W=1", warnings)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
