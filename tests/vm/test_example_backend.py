@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The example backend of the documentation works, in a guest without balloon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import Boot
+from lab.vm import Vm
+from reporting import (
+    SYSFS,
+    backend,
+    stat,
+    tune,
+    wait_drained,
+    wait_until,
+)
+
+PARAMETERS = "/sys/module/example_backend/parameters"
+
+
+def taken_kib(vm: Vm) -> int:
+    """Return what the example counted."""
+    return int(vm.read(f"{PARAMETERS}/reported_kb"))
+
+
+def free_some(vm: Vm, counter: str) -> None:
+    """Free memory and wait until a counter shows that it was offered.
+
+    Half of it is enough: the per-CPU lists of the allocator keep some.
+    """
+    before = stat(vm, counter)
+    vm.run("touch-free 512")
+    wait_until(lambda: stat(vm, counter) - before >= 256 << 10, f"{counter} rising")
+
+
+@pytest.fixture(scope="module")
+def vm(boot: Boot) -> Iterator[Vm]:
+    """Return a guest whose only backend is the example."""
+    with boot("example-backend", balloon=None) as guest:
+        assert backend(guest) == "none"
+        guest.run("insmod /modules/example_backend.ko")
+        yield guest
+
+
+def test_counts_agree(vm: Vm) -> None:
+    """The example was given exactly what the core says it reported."""
+    assert backend(vm) == "example_backend"
+    wait_drained(vm)
+    free_some(vm, "reported_kb")
+    tune(vm, enabled=0)
+    # A batch may still be on its way.
+    wait_until(
+        lambda: taken_kib(vm) == stat(vm, "reported_kb"),
+        "reported_kb of the example and of the core the same",
+    )
+    assert taken_kib(vm) > 0
+    tune(vm, enabled=1)
+
+
+def test_refused_memory_is_offered_again(vm: Vm) -> None:
+    """Entries that the example marks as failed stay pending."""
+    wait_drained(vm)
+    vm.write(f"{PARAMETERS}/refuse", 1)
+    free_some(vm, "failed_kb")
+    assert int(vm.read(f"{SYSFS}/pending_kb")) >= 128 << 10
+    assert backend(vm) == "example_backend"
+
+    vm.write(f"{PARAMETERS}/refuse", 0)
+    wait_drained(vm)
+    tune(vm, enabled=0)
+    wait_until(lambda: taken_kib(vm) == stat(vm, "reported_kb"), "the same count")
+    tune(vm, enabled=1)
+
+
+def test_unload(vm: Vm) -> None:
+    """After the module is gone nothing is registered, and it can come back."""
+    vm.run("rmmod example_backend")
+    assert backend(vm) == "none"
+    assert int(vm.read(f"{SYSFS}/pending_kb")) == 0
+    vm.run("insmod /modules/example_backend.ko")
+    free_some(vm, "reported_kb")
+    vm.run("rmmod example_backend")
+    assert backend(vm) == "none"
