@@ -54,7 +54,7 @@ unsigned int page_reporting_order = FPR_ORDER_UNSET;
 EXPORT_SYMBOL_GPL(page_reporting_order);
 
 /* Did the user choose the order?  Then no backend's wish counts. */
-static bool fpr_order_chosen;
+bool fpr_order_chosen;
 
 /* Frees that merge to less cannot have completed a block: for the hook. */
 unsigned int fpr_hook_order __read_mostly;

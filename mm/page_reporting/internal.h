@@ -201,6 +201,7 @@ extern struct fpr_tunables fpr_tunables;
 
 /* core.c */
 extern struct mutex fpr_mutex;
+extern bool fpr_order_chosen;
 extern struct list_head fpr_backends;
 unsigned int fpr_current_order(void);
 int fpr_set_order(unsigned int order);
