@@ -31,21 +31,18 @@
  * @report:	Required.  Tells the hypervisor that the @nents entries of @sg
  *		are free.  Called from process context with no lock held, may
  *		sleep, is never entered concurrently for one backend.  Every
- *		entry is off the free lists and stays so until @report
- *		returns: the backend must not return before the hypervisor is
- *		done with the batch or can no longer act on it.  An entry is a
- *		power of two pages, naturally aligned, of @order or more,
- *		unless @merge is set.  Must not call
- *		page_reporting_unregister().
+ *		entry is off the free lists until the callback ends, and it
+ *		must not end before the hypervisor is done with the batch or
+ *		can no longer act on it.  An entry is a power of two pages,
+ *		naturally aligned, of @order or more, unless @merge is set.
+ *		Must not call page_reporting_unregister().
  *
- *		Returns
- *		0: the batch was reported, but for the entries for which the
- *		backend called page_reporting_entry_failed();
- *		-EAGAIN: nothing was reported, the core tries again later and
- *		waits longer each time;
- *		any other negative error code: nothing was reported, and the
- *		core stops calling the backend until it is enabled again
- *		through sysfs.
+ *		A result of 0 says that the batch was reported, but for the
+ *		entries for which page_reporting_entry_failed() was called.
+ *		With -EAGAIN nothing was reported, and the core tries again,
+ *		waiting longer each time.  With any other negative error code
+ *		nothing was reported, and the core stops calling the backend
+ *		until it is enabled again through sysfs.
  * @order:	Optional.  Smallest block to be reported, as a page order of at
  *		most MAX_PAGE_ORDER.  0 leaves the choice to the core, which
  *		takes pageblock_order.  A user's choice overrides it.
@@ -89,6 +86,7 @@ static inline void page_reporting_entry_failed(struct scatterlist *sg)
 
 int page_reporting_register(struct page_reporting_dev_info *prdev);
 void page_reporting_unregister(struct page_reporting_dev_info *prdev);
+int page_reporting_flush(unsigned long *pages);
 
 /* The order in use, or the one asked for while there is no backend. */
 extern unsigned int page_reporting_order;

@@ -38,8 +38,11 @@
 #include "hook.h"
 #include "internal.h"
 
-/* A block freed so soon after its report cost the host its memory twice. */
-#define FPR_REFAULT_WINDOW	(10 * HZ)
+/*
+ * A block freed again so soon after its report, in ceilings, is a refault.  Two,
+ * since all that is seen is the end of its use.
+ */
+#define FPR_REFAULT_CEILINGS	2
 
 #define FPR_ORDER_UNSET		((unsigned int)-1)
 
@@ -71,6 +74,7 @@ atomic_long_t fpr_counters[FPR_NR_COUNTERS];
 
 struct fpr_tunables fpr_tunables __read_mostly = {
 	.age_ms = 500,
+	.max_age_ms = 15000,
 	.threshold_kb = 8192,
 	.max_delay_ms = 2000,
 	.enabled = true,
@@ -297,12 +301,12 @@ static void fpr_timer(struct timer_list *timer)
 
 static void fpr_wake(const struct fpr_zone *fz)
 {
-	unsigned long pending_kb = fz->nr_pending <<
-				   (fz->order + PAGE_SHIFT - 10);
-	unsigned int ms = pending_kb >= READ_ONCE(fpr_tunables.threshold_kb) ?
-			  READ_ONCE(fpr_tunables.age_ms) :
-			  READ_ONCE(fpr_tunables.max_delay_ms);
+	unsigned long excess_kb = fpr_excess_pages(fz) << (PAGE_SHIFT - 10);
+	unsigned int threshold = READ_ONCE(fpr_tunables.threshold_kb);
+	unsigned int ms = READ_ONCE(fpr_tunables.max_delay_ms);
 
+	if (fpr_pass_wanted(excess_kb, threshold, 0, 1))
+		ms = min(ms, READ_ONCE(fpr_tunables.age_ms));
 	if (READ_ONCE(fpr_tunables.enabled) && !READ_ONCE(fz->backend->error))
 		fpr_schedule(fz->backend, msecs_to_jiffies(ms) + 1);
 }
@@ -314,6 +318,7 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 {
 	struct fpr_zone *fz;
 	unsigned long refaulted;
+	u32 window;
 
 	lockdep_assert_held(&zone->lock);
 	/* The key is on before the table is there. */
@@ -322,10 +327,13 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 	fz = fpr_zone_get_locked(zone);
 	if (!fz || merged_order < fz->order)
 		return;
-	refaulted = fpr_mark_freed(fz, pfn, freed_order, jiffies,
-				   FPR_REFAULT_WINDOW);
-	if (refaulted)
+	window = FPR_REFAULT_CEILINGS *
+		 msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+	refaulted = fpr_mark_freed(fz, pfn, freed_order, jiffies, window);
+	if (refaulted) {
 		fpr_count(FPR_REFAULTED, refaulted << fz->order);
+		fpr_expect_reuse(fz, refaulted << fz->order, jiffies);
+	}
 	fpr_wake(fz);
 }
 
@@ -369,6 +377,25 @@ unsigned long fpr_pending_pages(void)
 	}
 	rcu_read_unlock();
 	return pages;
+}
+
+/* The highest age, in jiffies, at which a zone was last reported. */
+u32 fpr_current_age(void)
+{
+	u32 age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms));
+	struct fpr_zone *fz;
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_table))
+		return age;
+	rcu_read_lock();
+	for_each_populated_zone(zone) {
+		fz = fpr_zone_get(zone);
+		if (fz)
+			age = max(age, READ_ONCE(fz->age));
+	}
+	rcu_read_unlock();
+	return age;
 }
 
 /* === The order === */
@@ -471,6 +498,12 @@ static void fpr_backend_destroy(struct fpr_backend *backend)
 	kfree(backend);
 }
 
+static void fpr_backend_put(struct fpr_backend *backend)
+{
+	if (refcount_dec_and_test(&backend->refs))
+		fpr_backend_destroy(backend);
+}
+
 static struct fpr_backend *
 fpr_backend_create(struct page_reporting_dev_info *prdev)
 {
@@ -484,7 +517,9 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
 	backend->order = FPR_ORDER_UNSET;
 	timer_setup(&backend->timer, fpr_timer, 0);
-	INIT_WORK(&backend->work, fpr_pass);
+	INIT_WORK(&backend->work, fpr_work);
+	refcount_set(&backend->refs, 1);
+	init_waitqueue_head(&backend->flushed);
 	backend->wq = alloc_workqueue("page_reporting",
 				      WQ_UNBOUND | WQ_FREEZABLE, 1);
 	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
@@ -614,6 +649,7 @@ fpr_begin_removal(struct page_reporting_dev_info *prdev)
 	list_for_each_entry(backend, &fpr_backends, node) {
 		if (backend->prdev == prdev && !backend->stopping) {
 			WRITE_ONCE(backend->stopping, true);
+			wake_up_all(&backend->flushed);
 			return backend;
 		}
 	}
@@ -656,9 +692,106 @@ void page_reporting_unregister(struct page_reporting_dev_info *prdev)
 	fpr_end_removal(backend);
 	trace_page_reporting_unregister(backend->name, backend->order);
 	pr_info("backend %s disabled\n", backend->name);
-	fpr_backend_destroy(backend);
+	fpr_backend_put(backend);
 }
 EXPORT_SYMBOL_GPL(page_reporting_unregister);
+
+/* === Flush === */
+
+/* Pages reported by the last flush of all backends. */
+static atomic_long_t fpr_flushed_pages;
+
+unsigned long fpr_last_flush_pages(void)
+{
+	return atomic_long_read(&fpr_flushed_pages);
+}
+
+/* Ask every backend for a flush; returns how many there are. */
+static unsigned int fpr_begin_flush(struct fpr_backend **backends)
+{
+	struct fpr_backend *backend;
+	unsigned int nr = 0;
+
+	guard(mutex)(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node) {
+		if (backend->stopping)
+			continue;
+		refcount_inc(&backend->refs);
+		WRITE_ONCE(backend->flush_wanted, backend->flush_wanted + 1);
+		queue_work(backend->wq, &backend->work);
+		backends[nr++] = backend;
+	}
+	return nr;
+}
+
+static bool fpr_flush_over(const struct fpr_backend *backend,
+			   unsigned long number)
+{
+	/* Pairs with smp_store_release() in fpr_end_flush(). */
+	return (long)(smp_load_acquire(&backend->flush_done) - number) >= 0;
+}
+
+/* Wait for the flush that was asked for, and add to @pages what it did. */
+static int fpr_await_flush(struct fpr_backend *backend, unsigned long *pages)
+{
+	unsigned long number = READ_ONCE(backend->flush_wanted);
+	int err;
+
+	err = wait_event_interruptible(backend->flushed,
+				       fpr_flush_over(backend, number) ||
+				       READ_ONCE(backend->stopping));
+	if (err)
+		return err;
+	if (!fpr_flush_over(backend, number))
+		return -ENODEV;
+	*pages += backend->flush_pages;
+	return backend->flush_error;
+}
+
+/**
+ * page_reporting_flush() - report all that is free now
+ * @pages:	number of pages that were reported, also when an error is
+ *		returned
+ *
+ * Reports every free block, whatever its age, and returns when the backends
+ * have acknowledged all of it.  What the watermarks keep back, and what is
+ * freed meanwhile, is not waited for.
+ *
+ * Context: Process context, may sleep.  Must not be called from the report
+ * callback, nor while workqueues are frozen.
+ * Return:
+ * * %0		- all was reported
+ * * %-ENODEV	- there is no backend, or it went away
+ * * %-EPERM	- reporting is switched off
+ * * %-EAGAIN	- a backend cannot report at the moment
+ * * %-ENOMEM	- out of memory
+ * * %-ERESTARTSYS - a signal came
+ * * another error with which a backend failed, now or before
+ */
+int page_reporting_flush(unsigned long *pages)
+{
+	struct fpr_backend **backends;
+	unsigned int nr, i;
+	int err;
+
+	*pages = 0;
+	backends = kcalloc(nr_node_ids, sizeof(*backends), GFP_KERNEL);
+	if (!backends)
+		return -ENOMEM;
+	drain_all_pages(NULL);
+	nr = fpr_begin_flush(backends);
+	err = nr ? 0 : -ENODEV;
+	for (i = 0; i < nr; i++) {
+		int this_err = fpr_await_flush(backends[i], pages);
+
+		fpr_backend_put(backends[i]);
+		err = err ?: this_err;
+	}
+	kfree(backends);
+	atomic_long_set(&fpr_flushed_pages, *pages);
+	return err;
+}
+EXPORT_SYMBOL_GPL(page_reporting_flush);
 
 /* === Memory hotplug === */
 
@@ -687,6 +820,8 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 					    segment);
 	}
 	fz->since = old ? old->since : jiffies;
+	fz->reserve = old ? old->reserve : 0;
+	fz->wanted = old ? old->wanted : 0;
 	rcu_assign_pointer(*fpr_slot(zone), fz);
 	spin_unlock_irq(&zone->lock);
 	if (old) {
@@ -837,6 +972,10 @@ MODULE_PARM_DESC(page_reporting_delay_ms,
 
 static int __init fpr_init(void)
 {
+	int err = fpr_tracker_init();
+
+	if (err)
+		return err;
 	hotplug_memory_notifier(fpr_memory_notify, DEFAULT_CALLBACK_PRI);
 	return fpr_sysfs_init();
 }

@@ -46,6 +46,20 @@
  */
 #define FPR_PASS_TIME		HZ
 
+/**
+ * struct fpr_pass - what a pass has to do and has done
+ * @deadline:	when it should end, to go on later
+ * @flush:	report everything, whatever its age and until done
+ * @pages:	pages reported so far
+ * @err:	why it ended early, or 0
+ */
+struct fpr_pass {
+	unsigned long deadline;
+	bool flush;
+	unsigned long pages;
+	int err;
+};
+
 int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge)
 {
 	batch->sgl = kvcalloc(capacity, sizeof(*batch->sgl), GFP_KERNEL);
@@ -179,6 +193,18 @@ static bool fpr_in_highatomic_pageblock(struct page *page)
 	return is_migrate_highatomic(get_pageblock_migratetype(page));
 }
 
+/*
+ * Take a block that is about to be reported off the tracker.  One that was
+ * held back for nothing makes the reserve smaller.
+ */
+static void fpr_take_block(struct fpr_zone *fz, const struct fpr_scan *scan,
+			   unsigned long pfn)
+{
+	if (fpr_block_expired(fz, pfn, scan))
+		fpr_release_reserve(fz, fpr_block_pages(fz));
+	fpr_clear_pending(fz, pfn);
+}
+
 /* Move the due blocks of a free list entry from the tracker to the batch. */
 static void fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
 			 struct fpr_batch *batch,
@@ -194,7 +220,7 @@ static void fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
 		room = fpr_batch_add(batch, &run);
 		for (run.pfn += run.nr_pages; pfn < run.pfn;
 		     pfn += fpr_block_pages(fz))
-			fpr_clear_pending(fz, pfn);
+			fpr_take_block(fz, scan, pfn);
 	}
 }
 
@@ -213,6 +239,7 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 	buddy = fpr_find_buddy(fz, pfn);
 	if (!buddy) {
 		fpr_clear_pending(fz, pfn);
+		fz->wanted = jiffies;
 		fpr_count(FPR_SKIPPED, fpr_block_pages(fz));
 		return true;
 	}
@@ -360,11 +387,13 @@ static void fpr_settle_entry(struct fpr_zone *fz, struct zone *zone,
 		fpr_mark_pending(fz, entry, jiffies);
 }
 
-static void fpr_return_stage(struct zone *zone, struct fpr_backend *backend,
-			     int err)
+/* Returns the number of pages that were reported. */
+static unsigned long fpr_return_stage(struct zone *zone,
+				      struct fpr_backend *backend, int err)
 {
 	struct fpr_batch *batch = &backend->batch;
 	bool healthy = batch->poisoned == fpr_poisoned_pages();
+	unsigned long pages = 0;
 	struct fpr_zone *fz;
 	unsigned int i;
 
@@ -379,15 +408,22 @@ static void fpr_return_stage(struct zone *zone, struct fpr_backend *backend,
 	fz = fpr_zone_get_locked(zone);
 	if (fz && fz->order != batch->order)
 		fz = NULL;
-	for (i = 0; i < batch->nr_entries; i++)
-		fpr_settle_entry(fz, zone, &batch->entries[i],
-				 !err && batch->sgl[i].length);
+	for (i = 0; i < batch->nr_entries; i++) {
+		bool reported = !err && batch->sgl[i].length;
+
+		fpr_settle_entry(fz, zone, &batch->entries[i], reported);
+		if (reported)
+			pages += batch->entries[i].nr_pages;
+	}
 	spin_unlock_irq(&zone->lock);
+	return pages;
 }
 
 /* Decide from the result of a report whether and when to call again. */
 static void fpr_note_result(struct fpr_backend *backend, int err)
 {
+	u32 age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms));
+
 	if (!err) {
 		backend->backoff = 0;
 		return;
@@ -395,88 +431,132 @@ static void fpr_note_result(struct fpr_backend *backend, int err)
 	/* A backend may answer with the order that it can do instead. */
 	if (err == -EAGAIN ||
 	    READ_ONCE(page_reporting_order) != backend->order) {
-		backend->backoff =
-			fpr_next_backoff(backend->backoff,
-				msecs_to_jiffies(fpr_tunables.age_ms));
+		backend->backoff = fpr_next_backoff(backend->backoff, age);
 		backend->retry_at = jiffies + backend->backoff;
 		return;
 	}
+	WRITE_ONCE(backend->error, err);
 	pr_err("backend %s failed with %pe, reporting stopped; write 1 to /sys/kernel/mm/page_reporting/enabled to resume\n",
 	       backend->name, ERR_PTR(err));
-	WRITE_ONCE(backend->error, err);
 }
 
-static bool fpr_may_report(const struct fpr_backend *backend)
+/* Why the backend must not be called, or 0. */
+static int fpr_obstacle(const struct fpr_backend *backend)
 {
-	return READ_ONCE(fpr_tunables.enabled) && !READ_ONCE(backend->error) &&
-	       !READ_ONCE(backend->stopping);
+	if (READ_ONCE(backend->stopping))
+		return -ENODEV;
+	if (!READ_ONCE(fpr_tunables.enabled))
+		return -EPERM;
+	return READ_ONCE(backend->error);
 }
 
 /* Time that the zone has to wait for a pass, 0 for none, or FPR_NEVER. */
 static u32 fpr_zone_wait(struct zone *zone)
 {
 	u32 max_delay = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_delay_ms));
-	unsigned long pending_kb = 0;
+	unsigned long excess_kb = 0;
+	bool pending = false;
 	struct fpr_zone *fz;
 	u32 waited = 0;
 
 	rcu_read_lock();
 	fz = fpr_zone_get(zone);
 	if (fz) {
-		pending_kb = READ_ONCE(fz->nr_pending) <<
-			     (fz->order + PAGE_SHIFT - 10);
+		pending = READ_ONCE(fz->nr_pending);
+		excess_kb = fpr_excess_pages(fz) << (PAGE_SHIFT - 10);
 		waited = (u32)jiffies - READ_ONCE(fz->since);
 	}
 	rcu_read_unlock();
-	if (!pending_kb)
+	if (!pending)
 		return FPR_NEVER;
-	if (fpr_pass_wanted(pending_kb, READ_ONCE(fpr_tunables.threshold_kb),
+	if (fpr_pass_wanted(excess_kb, READ_ONCE(fpr_tunables.threshold_kb),
 			    waited, max_delay))
 		return 0;
 	return max_delay - waited;
 }
 
-static void fpr_end_zone_pass(struct zone *zone)
+/* The blocks to hold back, after dropping a reserve nobody wants any more. */
+static unsigned long fpr_reserved_blocks(struct fpr_zone *fz, u32 now,
+					 u32 ceiling)
 {
+	spin_lock_irq(&fz->zone->lock);
+	if (fpr_reserve_stale(now, fz->wanted, ceiling))
+		fpr_release_reserve(fz, fz->reserve);
+	spin_unlock_irq(&fz->zone->lock);
+	return READ_ONCE(fz->reserve) >> fz->order;
+}
+
+/* Decide which blocks of a zone are due in this pass. */
+static void fpr_aim(struct fpr_backend *backend, struct zone *zone,
+		    struct fpr_scan *scan)
+{
+	u32 floor = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms));
+	u32 ceiling = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+	unsigned long reserve = 0;
+	struct fpr_zone *fz;
+
+	rcu_read_lock();
+	fz = fpr_zone_get(zone);
+	if (fz) {
+		fpr_take_census(fz, &backend->census, scan->now, ceiling);
+		reserve = fpr_reserved_blocks(fz, scan->now, ceiling);
+	}
+	fpr_choose_age(scan, &backend->census, reserve, floor, ceiling);
+	if (fz)
+		WRITE_ONCE(fz->age, scan->age + scan->hold);
+	rcu_read_unlock();
+}
+
+/*
+ * Returns the time until the zone should be looked at again.  Nothing pending
+ * is left for good: what was deferred gets another chance.
+ */
+static u32 fpr_end_zone_pass(struct zone *zone, const struct fpr_scan *scan)
+{
+	u32 next = FPR_NEVER;
 	struct fpr_zone *fz;
 
 	spin_lock_irq(&zone->lock);
 	fz = fpr_zone_get_locked(zone);
-	if (fz)
+	if (fz) {
 		WRITE_ONCE(fz->since, jiffies);
+		if (fz->nr_pending)
+			next = min(scan->next, scan->ceiling) + 1;
+	}
 	spin_unlock_irq(&zone->lock);
+	return next;
+}
+
+/* Report and return what was isolated.  Returns the backend's answer. */
+static int fpr_finish_batch(struct fpr_backend *backend, struct zone *zone,
+			    struct fpr_pass *pass)
+{
+	int err = fpr_report_stage(zone, backend);
+
+	pass->pages += fpr_return_stage(zone, backend, err);
+	fpr_note_result(backend, err);
+	return err;
 }
 
 /*
- * Report the due blocks of @zone.  Returns the time until it should be looked
- * at again, or FPR_NEVER.
+ * Report what @scan says is due in @zone.  Returns the time until the zone
+ * should be looked at again, or FPR_NEVER.
  */
-static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
-			 unsigned long deadline)
+static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
+			  struct fpr_scan *scan, struct fpr_pass *pass)
 {
-	struct fpr_scan scan = {
-		.now = jiffies,
-		.age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms)),
-		.next = fpr_zone_wait(zone),
-	};
 	unsigned int nr, done;
 
-	if (scan.next)
-		return scan.next;
-	scan.next = FPR_NEVER;
-
-	while ((nr = fpr_collect_stage(zone, &scan, backend))) {
-		if (!fpr_may_report(backend))
+	while ((nr = fpr_collect_stage(zone, scan, backend))) {
+		pass->err = fpr_obstacle(backend);
+		if (pass->err)
 			return FPR_NEVER;
-		if (time_after(jiffies, deadline))
+		if (!pass->flush && time_after(jiffies, pass->deadline))
 			return 1;
-		done = fpr_isolate_stage(zone, &scan, backend, nr);
+		done = fpr_isolate_stage(zone, scan, backend, nr);
 		if (backend->batch.nr_isolated) {
-			int err = fpr_report_stage(zone, backend);
-
-			fpr_return_stage(zone, backend, err);
-			fpr_note_result(backend, err);
-			if (err)
+			pass->err = fpr_finish_batch(backend, zone, pass);
+			if (pass->err)
 				return backend->backoff ?: FPR_NEVER;
 		} else if (done < nr) {
 			/* Short of memory. */
@@ -484,8 +564,43 @@ static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
 		}
 		cond_resched();
 	}
-	fpr_end_zone_pass(zone);
-	return scan.next;
+	return fpr_end_zone_pass(zone, scan);
+}
+
+static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
+			 struct fpr_pass *pass)
+{
+	struct fpr_scan scan = {
+		.now = jiffies,
+		.ceiling = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms)),
+		.next = FPR_NEVER,
+	};
+	u32 wait = pass->flush ? 0 : fpr_zone_wait(zone);
+
+	if (wait)
+		return wait;
+	/* To a flush everything is due. */
+	if (!pass->flush)
+		fpr_aim(backend, zone, &scan);
+	return fpr_drain_zone(backend, zone, &scan, pass);
+}
+
+/* Report what is due in all zones of a backend. */
+static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
+{
+	u32 next = FPR_NEVER;
+	struct zone *zone;
+
+	fpr_count(FPR_PASSES, 1);
+	for_each_populated_zone(zone) {
+		if (!node_isset(zone_to_nid(zone), backend->nodes))
+			continue;
+		next = min(next, fpr_pass_zone(backend, zone, pass));
+		if (pass->err)
+			break;
+	}
+	if (next != FPR_NEVER)
+		fpr_schedule(backend, next);
 }
 
 /*
@@ -502,26 +617,32 @@ static bool fpr_backoff_over(struct fpr_backend *backend)
 	return false;
 }
 
-/* A pass: work function of a backend. */
-void fpr_pass(struct work_struct *work)
+/* Tell those who wait for flush @number and earlier ones that it is over. */
+static void fpr_end_flush(struct fpr_backend *backend, unsigned long number,
+			  const struct fpr_pass *pass)
+{
+	backend->flush_pages = pass->pages;
+	backend->flush_error = pass->err;
+	/* Pairs with smp_load_acquire() in fpr_flush_over(). */
+	smp_store_release(&backend->flush_done, number);
+	wake_up_all(&backend->flushed);
+}
+
+/* The work function of a backend: a pass, or a flush if one is asked for. */
+void fpr_work(struct work_struct *work)
 {
 	struct fpr_backend *backend =
 		container_of(work, struct fpr_backend, work);
-	unsigned long deadline = jiffies + FPR_PASS_TIME;
-	u32 next = FPR_NEVER;
-	struct zone *zone;
+	unsigned long flush = READ_ONCE(backend->flush_wanted);
+	struct fpr_pass pass = {
+		.deadline = jiffies + FPR_PASS_TIME,
+		.flush = flush != backend->flush_done,
+	};
 
 	fpr_follow_order(backend);
-	if (!fpr_may_report(backend) || !fpr_backoff_over(backend))
-		return;
-	fpr_count(FPR_PASSES, 1);
-	for_each_populated_zone(zone) {
-		if (!node_isset(zone_to_nid(zone), backend->nodes))
-			continue;
-		next = min(next, fpr_pass_zone(backend, zone, deadline));
-		if (!fpr_may_report(backend) || backend->backoff)
-			break;
-	}
-	if (next != FPR_NEVER)
-		fpr_schedule(backend, next);
+	pass.err = fpr_obstacle(backend);
+	if (!pass.err && (pass.flush || fpr_backoff_over(backend)))
+		fpr_pass_zones(backend, &pass);
+	if (pass.flush)
+		fpr_end_flush(backend, flush, &pass);
 }

@@ -22,8 +22,10 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/page_reporting.h>
+#include <linux/refcount.h>
 #include <linux/timer.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #define FPR_SEGMENT_BLOCKS	BITS_PER_LONG
@@ -54,6 +56,9 @@ struct fpr_segment {
  * @nr_segments: length of @segments
  * @nr_pending:	blocks that are pending
  * @since:	when @nr_pending last left zero, or a pass last ended
+ * @reserve:	pages that are held back because they will be wanted again
+ * @wanted:	when memory was last found to have been wanted again
+ * @age:	age at which the last pass reported, in jiffies
  * @summary:	a bit per segment, set while any of its blocks is pending
  * @rcu:	for freeing, the collect stage reads without a lock
  * @segments:	NULL where there is no memory
@@ -69,23 +74,44 @@ struct fpr_zone {
 	unsigned long nr_segments;
 	unsigned long nr_pending;
 	u32 since;
+	unsigned long reserve;
+	u32 wanted;
+	u32 age;
 	unsigned long *summary;
 	struct rcu_head rcu;
 	struct fpr_segment __rcu *segments[] __counted_by(nr_segments);
 };
 
 /**
- * struct fpr_scan - where the collect stage is in a zone
+ * struct fpr_scan - where the collect stage is in a zone, and what is due
  * @segment:	index of the next segment
  * @now:	time at which the ages are taken
- * @age:	a block is due once it has been pending for so long
+ * @age:	a block may be due once it has been pending for so long
+ * @hold:	and is due for certain when it has been for so much longer
+ * @quota:	blocks that are due although they are younger than that
+ * @ceiling:	when a block that is held back will be due at the latest
  * @next:	time until the first block that was seen will be due
  */
 struct fpr_scan {
 	unsigned long segment;
 	u32 now;
 	u32 age;
+	u32 hold;
+	unsigned long quota;
+	u32 ceiling;
 	u32 next;
+};
+
+#define FPR_CENSUS_BUCKETS	64
+
+/**
+ * struct fpr_census - how old the pending blocks of a zone are
+ * @width:	what a bucket stands for, in jiffies
+ * @blocks:	pending blocks by age, all older ones in the last bucket
+ */
+struct fpr_census {
+	u32 width;
+	unsigned long blocks[FPR_CENSUS_BUCKETS];
 };
 
 #define FPR_NEVER	U32_MAX
@@ -144,10 +170,17 @@ struct fpr_batch {
  * @wq:		freezable, so that nothing is isolated during suspend
  * @batch:	storage of the worker, allocated at registration
  * @candidates:	page frames of due blocks, same
+ * @census:	ages of the zone that the worker is at
  * @stopping:	being unregistered, set once
  * @error:	why the core stopped calling it, 0 while it does
  * @backoff:	jiffies to wait after -EAGAIN, 0 if the last batch went well
  * @retry_at:	no pass before this time, while @backoff is not 0
+ * @refs:	one for the registration and one for each waiting flush
+ * @flush_wanted: number of the last flush asked for, under fpr_mutex
+ * @flush_done:	number of the last flush that ended, written by the worker
+ * @flush_pages: pages that this flush reported, valid after @flush_done
+ * @flush_error: and its result
+ * @flushed:	woken up when a flush ended
  */
 struct fpr_backend {
 	struct page_reporting_dev_info *prdev;
@@ -160,10 +193,17 @@ struct fpr_backend {
 	struct workqueue_struct *wq;
 	struct fpr_batch batch;
 	unsigned long *candidates;
+	struct fpr_census census;
 	bool stopping;
 	int error;
 	u32 backoff;
 	u32 retry_at;
+	refcount_t refs;
+	unsigned long flush_wanted;
+	unsigned long flush_done;
+	unsigned long flush_pages;
+	int flush_error;
+	wait_queue_head_t flushed;
 };
 
 /* Counters, in the order of fpr_counter_names. */
@@ -189,6 +229,7 @@ static inline void fpr_count(enum fpr_counter counter, unsigned long n)
 /* Tunables.  Read without a lock, written through sysfs and parameters. */
 struct fpr_tunables {
 	unsigned int age_ms;
+	unsigned int max_age_ms;
 	unsigned int threshold_kb;
 	unsigned int max_delay_ms;
 	bool enabled;
@@ -197,7 +238,7 @@ struct fpr_tunables {
 extern struct fpr_tunables fpr_tunables;
 
 #define FPR_MS_MAX		600000		/* ten minutes */
-#define FPR_THRESHOLD_KB_MAX	(1U << 30)	/* a tebibyte */
+#define FPR_THRESHOLD_KB_MAX	1073741824U	/* a tebibyte */
 
 /* core.c */
 extern struct mutex fpr_mutex;
@@ -209,11 +250,14 @@ void fpr_follow_order(struct fpr_backend *backend);
 void fpr_set_enabled(bool enabled);
 void fpr_kick_all(void);
 unsigned long fpr_pending_pages(void);
+u32 fpr_current_age(void);
+unsigned long fpr_last_flush_pages(void);
 struct fpr_zone *fpr_zone_get(struct zone *zone);
 struct fpr_zone *fpr_zone_get_locked(struct zone *zone);
 void fpr_schedule(struct fpr_backend *backend, u32 delay);
 
 /* tracker.c */
+int __init fpr_tracker_init(void);
 struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
 				unsigned long end_pfn, unsigned int order);
 void fpr_zone_free(struct fpr_zone *fz);
@@ -233,14 +277,29 @@ bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
 bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
 		   const struct fpr_scan *scan);
+bool fpr_block_expired(struct fpr_zone *fz, unsigned long pfn,
+		       const struct fpr_scan *scan);
 bool fpr_next_due(struct fpr_zone *fz, unsigned long pfn, unsigned long end,
 		  const struct fpr_scan *scan, struct fpr_range *range);
 unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 			 unsigned long *pfns, unsigned int max);
+void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
+		     u32 ceiling);
+void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages, u32 now);
+void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages);
 
 static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
 {
 	return 1UL << fz->order;
+}
+
+/* What is pending beyond what is held back: only that is worth a pass. */
+static inline unsigned long fpr_excess_pages(const struct fpr_zone *fz)
+{
+	unsigned long pending = READ_ONCE(fz->nr_pending) << fz->order;
+	unsigned long reserve = READ_ONCE(fz->reserve);
+
+	return pending > reserve ? pending - reserve : 0;
 }
 
 static inline unsigned long fpr_segment_index(const struct fpr_zone *fz,
@@ -263,8 +322,13 @@ static inline unsigned long fpr_segment_pfn(const struct fpr_zone *fz,
 
 /* policy.c */
 bool fpr_due(const struct fpr_scan *scan, u32 stamp);
+bool fpr_held_back(struct fpr_scan *scan, u32 stamp);
+bool fpr_expired(const struct fpr_scan *scan, u32 stamp);
 u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp);
-bool fpr_pass_wanted(unsigned long pending_kb, unsigned long threshold_kb,
+void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
+		    unsigned long reserve, u32 floor, u32 ceiling);
+bool fpr_reserve_stale(u32 now, u32 wanted, u32 ceiling);
+bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 		     u32 waited, u32 max_delay);
 unsigned long fpr_batch_limit(unsigned long free, unsigned long high,
 			      unsigned long largest);
@@ -274,7 +338,7 @@ u32 fpr_next_backoff(u32 backoff, u32 base);
 int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge);
 void fpr_batch_destroy(struct fpr_batch *batch);
 bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
-void fpr_pass(struct work_struct *work);
+void fpr_work(struct work_struct *work);
 
 /* sysfs.c */
 int __init fpr_sysfs_init(void);

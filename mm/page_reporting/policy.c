@@ -20,30 +20,98 @@
 #define FPR_SPARE_SHARE		8
 
 /*
- * Is a block with this stamp due?  A stamp ahead of the time of the scan is
- * that of a block freed meanwhile.
+ * A reserve outlives the last sign that it is wanted by so many ceilings.  A
+ * workload whose memory rests for less than the ceiling gives a sign each time
+ * around.
+ */
+#define FPR_RESERVE_CEILINGS	3
+
+/*
+ * May a block with this stamp be reported?  A stamp ahead of the time of the
+ * scan is that of a block freed meanwhile.
  */
 bool fpr_due(const struct fpr_scan *scan, u32 stamp)
 {
 	return (s32)(scan->now - stamp) >= (s32)scan->age;
 }
 
-/* Time until a block that is not due will be. */
+/* Has a block been held back for as long as any is? */
+bool fpr_expired(const struct fpr_scan *scan, u32 stamp)
+{
+	return scan->ceiling &&
+	       (s32)(scan->now - stamp) >= (s32)scan->ceiling;
+}
+
+/* Must a block that may be reported wait on?  Uses up the quota if not. */
+bool fpr_held_back(struct fpr_scan *scan, u32 stamp)
+{
+	if ((s32)(scan->now - stamp) >= (s32)(scan->age + scan->hold))
+		return false;
+	if (!scan->quota)
+		return true;
+	scan->quota--;
+	return false;
+}
+
+/* Time until a block that is not due, or held back, will be. */
 u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp)
 {
-	return scan->age - (scan->now - stamp);
+	u32 age = scan->now - stamp;
+
+	return (fpr_due(scan, stamp) ? scan->ceiling : scan->age) - age;
 }
 
 /*
- * A pass is worth its wake-up when enough is pending, or when what is pending
- * has waited long enough.
+ * Memory that was wanted again soon after it had been reported will be wanted
+ * again: that much of it, the reserve, is held back.  The allocator hands out
+ * first what was freed last, so the @reserve blocks that were freed last wait
+ * until they are @ceiling old; all others are due when they are @floor old.
+ * That way a workload that takes and frees the same amount over and over is
+ * left alone, while other memory comes back at once.
+ *
+ * Sets the age, hold and quota of @scan: the reserve ends within a bucket of
+ * the census, and the quota is what exceeds the reserve there.
  */
-bool fpr_pass_wanted(unsigned long pending_kb, unsigned long threshold_kb,
+void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
+		    unsigned long reserve, u32 floor, u32 ceiling)
+{
+	unsigned long newer = 0;
+	u32 lower, upper;
+	unsigned int i;
+
+	scan->age = floor;
+	scan->hold = 0;
+	scan->quota = 0;
+	scan->ceiling = max(floor, ceiling);
+	if (!reserve)
+		return;
+	for (i = 0; i < FPR_CENSUS_BUCKETS; i++) {
+		newer += census->blocks[i];
+		if (newer >= reserve)
+			break;
+	}
+	lower = i * census->width;
+	upper = lower + census->width;
+	scan->age = clamp(lower, floor, scan->ceiling);
+	scan->hold = clamp(upper, floor, scan->ceiling) - scan->age;
+	if (newer > reserve)
+		scan->quota = newer - reserve;
+}
+
+/* Has a reserve not been wanted for so long that it should go? */
+bool fpr_reserve_stale(u32 now, u32 wanted, u32 ceiling)
+{
+	return (now - wanted) / FPR_RESERVE_CEILINGS > ceiling;
+}
+
+/*
+ * A pass over a zone with something pending is worth its wake-up when enough
+ * is pending beyond the reserve, or when it was a while ago.
+ */
+bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 		     u32 waited, u32 max_delay)
 {
-	if (!pending_kb)
-		return false;
-	return pending_kb >= threshold_kb || waited >= max_delay;
+	return (excess_kb && excess_kb >= threshold_kb) || waited >= max_delay;
 }
 
 /*

@@ -67,6 +67,7 @@ static ssize_t _name##_store(struct kobject *kobj,			\
 static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
 
 FPR_TUNABLE(age_ms, FPR_MS_MAX);
+FPR_TUNABLE(max_age_ms, FPR_MS_MAX);
 FPR_TUNABLE(max_delay_ms, FPR_MS_MAX);
 FPR_TUNABLE(threshold_kb, FPR_THRESHOLD_KB_MAX);
 
@@ -139,14 +140,49 @@ static ssize_t pending_kb_show(struct kobject *kobj,
 
 static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
 
+static ssize_t current_age_ms_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", jiffies_to_msecs(fpr_current_age()));
+}
+
+static struct kobj_attribute current_age_ms_attr = __ATTR_RO(current_age_ms);
+
+/* Bytes that the last flush reported. */
+static ssize_t flush_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  (u64)fpr_last_flush_pages() << PAGE_SHIFT);
+}
+
+static ssize_t flush_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	unsigned long pages;
+	unsigned int value;
+	int err = fpr_parse("flush", buf, 1, &value);
+
+	if (!err && !value)
+		err = -EINVAL;
+	if (!err)
+		err = page_reporting_flush(&pages);
+	return err ?: count;
+}
+
+static struct kobj_attribute flush_attr = __ATTR_RW(flush);
+
 static struct attribute *fpr_attrs[] = {
 	&order_attr.attr,
 	&age_ms_attr.attr,
+	&max_age_ms_attr.attr,
 	&threshold_kb_attr.attr,
 	&max_delay_ms_attr.attr,
 	&enabled_attr.attr,
 	&backend_attr.attr,
 	&pending_kb_attr.attr,
+	&current_age_ms_attr.attr,
+	&flush_attr.attr,
 	NULL
 };
 
@@ -157,6 +193,7 @@ static const struct attribute_group fpr_group = {
 static ssize_t fpr_counter_show(struct kobject *kobj,
 				struct kobj_attribute *attr, char *buf);
 
+/* In the order of enum fpr_counter. */
 #define FPR_COUNTER(_index, _name) \
 	[_index] = __ATTR(_name, 0444, fpr_counter_show, NULL)
 
@@ -169,6 +206,7 @@ static struct kobj_attribute fpr_counter_attrs[] = {
 	FPR_COUNTER(FPR_PASSES, passes),
 	FPR_COUNTER(FPR_BATCHES, batches),
 };
+
 static_assert(ARRAY_SIZE(fpr_counter_attrs) == FPR_NR_COUNTERS);
 
 static ssize_t fpr_counter_show(struct kobject *kobj,

@@ -63,13 +63,23 @@ void fpr_zone_free_segments(struct fpr_zone *fz)
 		kfree(rcu_access_pointer(fz->segments[i]));
 }
 
+/* Slab caches for general use come in powers of two: nearly half wasted. */
+static struct kmem_cache *fpr_segment_cache;
+
+int __init fpr_tracker_init(void)
+{
+	fpr_segment_cache = KMEM_CACHE(fpr_segment, 0);
+	return fpr_segment_cache ? 0 : -ENOMEM;
+}
+
 /* Allocate a segment on node @nid with the blocks of @pending freed @now. */
 struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now)
 {
 	struct fpr_segment *segment;
 	unsigned int bit;
 
-	segment = kzalloc_node(sizeof(*segment), GFP_KERNEL, nid);
+	segment = kmem_cache_alloc_node(fpr_segment_cache,
+					GFP_KERNEL | __GFP_ZERO, nid);
 	if (!segment)
 		return NULL;
 	segment->pending = pending;
@@ -146,7 +156,8 @@ static bool fpr_unset_pending(struct fpr_zone *fz, unsigned long index,
  * Note that the 2^@freed_order pages at @pfn were freed, and that this left
  * every block they are part of entirely free.  Returns the number of these
  * blocks that had been reported no longer than @window ago: memory that the
- * host must have given again.
+ * host must have given again.  Blocks that were still pending must have been
+ * in use meanwhile, so it was right to wait.
  */
 unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 			     unsigned int freed_order, u32 now, u32 window)
@@ -165,6 +176,8 @@ unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 		if (segment->reported & BIT(bit) &&
 		    now - segment->stamp[bit] <= window)
 			refaulted++;
+		if (segment->pending & BIT(bit))
+			fz->wanted = now;
 		fpr_set_pending(fz, index, segment, bit, now);
 	}
 	return refaulted;
@@ -241,6 +254,17 @@ bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
 	       fpr_due(scan, segment->stamp[bit]);
 }
 
+/* Has the block at @pfn been held back as long as it may be? */
+bool fpr_block_expired(struct fpr_zone *fz, unsigned long pfn,
+		       const struct fpr_scan *scan)
+{
+	struct fpr_segment *segment;
+
+	segment = fpr_segment(fz, fpr_segment_index(fz, pfn));
+	return segment &&
+	       fpr_expired(scan, segment->stamp[fpr_block_bit(fz, pfn)]);
+}
+
 /*
  * Find the first run of due blocks from @pfn up to @end.  Returns whether
  * there is one, in @range.
@@ -281,6 +305,11 @@ static bool fpr_collect_segment(struct fpr_zone *fz, struct fpr_scan *scan,
 		}
 		if (*nr == max)
 			return false;
+		if (fpr_held_back(scan, stamp)) {
+			scan->next = min(scan->next,
+					 fpr_until_due(scan, stamp));
+			continue;
+		}
 		pfns[(*nr)++] = fpr_segment_pfn(fz, scan->segment) +
 				((unsigned long)bit << fz->order);
 	}
@@ -308,4 +337,54 @@ unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 			return nr;
 		scan->segment++;
 	}
+}
+
+static void fpr_count_ages(const struct fpr_segment *segment,
+			   struct fpr_census *census, u32 now)
+{
+	unsigned long pending = READ_ONCE(segment->pending);
+	unsigned int bit;
+
+	smp_rmb(); /* pairs with smp_wmb() in fpr_set_pending() */
+	for_each_set_bit(bit, &pending, FPR_SEGMENT_BLOCKS) {
+		s32 age = now - READ_ONCE(segment->stamp[bit]);
+		u32 bucket = max(age, 0) / census->width;
+
+		census->blocks[min(bucket, FPR_CENSUS_BUCKETS - 1U)]++;
+	}
+}
+
+/*
+ * Count the pending blocks by age, in buckets that end at @ceiling.
+ *
+ * Context: RCU read side.
+ */
+void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
+		     u32 ceiling)
+{
+	unsigned long i;
+
+	memset(census, 0, sizeof(*census));
+	census->width = ceiling / FPR_CENSUS_BUCKETS + 1;
+	for_each_set_bit(i, fz->summary, fz->nr_segments) {
+		struct fpr_segment *segment = rcu_dereference(fz->segments[i]);
+
+		if (segment)
+			fpr_count_ages(segment, census, now);
+	}
+}
+
+/* Hold back so many pages more: they were wanted again after a report. */
+void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages, u32 now)
+{
+	lockdep_assert_held(&fz->zone->lock);
+	WRITE_ONCE(fz->reserve, fz->reserve + pages);
+	fz->wanted = now;
+}
+
+/* Hold back so many pages less: they were not wanted while they waited. */
+void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages)
+{
+	lockdep_assert_held(&fz->zone->lock);
+	WRITE_ONCE(fz->reserve, fz->reserve - min(fz->reserve, pages));
 }
