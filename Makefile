@@ -72,6 +72,10 @@ demo: kernels image ## show freed memory coming back: build/report/demo.png
 shell: image ## log in to a guest with our kernel
 	@$(LAB)/shell.py
 
+.PHONY: series
+series: tree ## write our changes to the kernel as patches: build/series
+	@$(LAB)/series.py
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

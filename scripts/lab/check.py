@@ -26,6 +26,8 @@ CHECKED = kernels.Kernel(
 CHECKPATCH_EXCEPTIONS = (
     # the kernel's own page flag names; the check writes a cache into the tree
     ("CAMELCASE", ""),
+    # what we change is checked as a bare diff
+    ("COMMIT_MESSAGE", ""),
     # TRACE_EVENT() is laid out like this in every trace header of the kernel
     ("OPEN_ENDED_LINE", "include/trace/events/"),
     ("PARENTHESIS_ALIGNMENT", "include/trace/events/"),
@@ -87,12 +89,30 @@ def overlay(*suffixes: str) -> list[str]:
 
 
 def checkpatch() -> list[str]:
-    """Run checkpatch on every kernel file of ours."""
+    """Run checkpatch on every kernel file of ours, and on what we change."""
     names = overlay(".c", ".h", ".rst", "Kconfig", "Makefile", ".py")
+    return run_checkpatch("-f", *names) + run_checkpatch(str(write_changes()))
+
+
+def write_changes() -> Path:
+    """Write what the rules change in existing kernel files, as a patch."""
+    changes = paths.BUILD / "integration.patch"
+    lines: list[str] = []
+    for name in rules.by_target(rules.load(paths.ROOT / "integration")):
+        labels = [f"--label=a/{name}", f"--label=b/{name}"]
+        files = [str(paths.STOCK_TREE / name), str(paths.TREE / name)]
+        lines += output(["diff", "-u", *labels, *files])[1]
+    changes.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return changes
+
+
+def run_checkpatch(*files: str) -> list[str]:
+    """Run checkpatch; leave out what we do not follow."""
     everywhere = [kind for kind, prefix in CHECKPATCH_EXCEPTIONS if not prefix]
     command = ["scripts/checkpatch.pl", "--strict", "--terse", "--show-types"]
-    command += ["--no-summary", "--no-tree", "--ignore", ",".join(everywhere)]
-    code, lines = output([*command, "-f", *names], paths.TREE)
+    command += ["--no-summary", "--no-tree", "--no-signoff", "--showfile"]
+    command += ["--ignore", ",".join(everywhere)]
+    code, lines = output([*command, *files], paths.TREE)
     if code and not lines:
         return [f"checkpatch.pl exits with status {code}"]
     return [line for line in lines if not excepted(line)]

@@ -7,6 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 
+# Complaints of one check that are shown; the first ones tell enough.
+SHOWN = 30
+
 
 class Tally:
     """Runs named checks and counts their outcomes."""
@@ -23,8 +26,10 @@ class Tally:
         self.add(not complaints)
         verdict = "FAIL" if complaints else "PASS"
         print(f"{verdict}  {name} ({seconds:.1f} s)", flush=True)
-        for line in complaints:
+        for line in complaints[:SHOWN]:
             print(f"      {line}")
+        if len(complaints) > SHOWN:
+            print(f"      and {len(complaints) - SHOWN} more")
 
     def add(self, passed: bool) -> None:
         """Count one outcome."""

@@ -12,7 +12,7 @@ ALLOC = """#include "old.h"
 
 void free_one(int page)
 {
-	notify(page);
+\tnotify(page);
 }
 """
 
