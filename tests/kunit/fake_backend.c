@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: a backend for KUnit tests.
+ */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "fake_backend.h"
+
+/* Long enough for the slowest machine: reached only when a test fails. */
+#define PATIENCE	(60 * HZ)
+
+/* === The callback === */
+
+static unsigned long count_not_isolated(unsigned long pfn,
+					unsigned long nr_pages)
+{
+	unsigned long end = pfn + nr_pages, strays = 0;
+
+	for (; pfn < end; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		strays += PageBuddy(page) || page_count(page);
+	}
+	return strays;
+}
+
+static bool is_malformed(const struct fake_backend *fake, unsigned long pfn,
+			 unsigned long nr_pages)
+{
+	unsigned long power = 1;
+	unsigned int order = 0;
+
+	if (fake->prdev.merge)
+		return false;
+	while (power < nr_pages) {
+		power *= 2;
+		order++;
+	}
+	return power != nr_pages || pfn % power ||
+	       order < READ_ONCE(page_reporting_order);
+}
+
+static void record(struct fake_backend *fake, struct scatterlist *sg,
+		   bool reported)
+{
+	unsigned long pfn = page_to_pfn(sg_page(sg));
+	unsigned long nr_pages = sg->length / PAGE_SIZE;
+
+	fake->not_isolated += count_not_isolated(pfn, nr_pages);
+	fake->malformed += is_malformed(fake, pfn, nr_pages);
+	if (reported)
+		fake->pages += nr_pages;
+	else
+		fake->failed += nr_pages;
+	if (fake->nr_entries == FAKE_MAX_ENTRIES) {
+		fake->lost++;
+		return;
+	}
+	fake->entries[fake->nr_entries++] = (struct fake_entry){
+		.pfn = pfn,
+		.nr_pages = nr_pages,
+		.call = fake->calls,
+		.reported = reported,
+	};
+}
+
+static int fake_report(struct page_reporting_dev_info *prdev,
+		       struct scatterlist *sgl, unsigned int nents)
+{
+	struct fake_backend *fake =
+		container_of(prdev, struct fake_backend, prdev);
+	bool fail_odd = fake->fail_odd;
+	struct scatterlist *sg;
+	unsigned int i;
+	int err = 0;
+
+	if (READ_ONCE(fake->block)) {
+		complete(&fake->entered);
+		wait_for_completion(&fake->proceed);
+	}
+
+	spin_lock(&fake->lock);
+	if (fake->nr_errors) {
+		fake->nr_errors--;
+		err = fake->error;
+	}
+	if (fail_odd)
+		fake->fail_odd--;
+	if (fake->calls < FAKE_MAX_CALLS)
+		fake->called_at[fake->calls] = jiffies;
+	for_each_sg(sgl, sg, nents, i) {
+		bool failed = fail_odd && i % 2;
+
+		record(fake, sg, !err && !failed);
+		if (failed)
+			page_reporting_entry_failed(sg);
+	}
+	fake->calls++;
+	spin_unlock(&fake->lock);
+	return err;
+}
+
+/* Let a call that waits go on, and those that follow not wait. */
+void fake_let_go(struct fake_backend *fake)
+{
+	WRITE_ONCE(fake->block, false);
+	complete_all(&fake->proceed);
+}
+
+/* === Life cycle === */
+
+struct saved_settings {
+	struct fpr_tunables tunables;
+	unsigned int order;
+	bool order_chosen;
+};
+
+static void restore_settings(void *context)
+{
+	struct saved_settings *saved = context;
+
+	mutex_lock(&fpr_mutex);
+	fpr_tunables = saved->tunables;
+	WRITE_ONCE(page_reporting_order, saved->order);
+	fpr_order_chosen = saved->order_chosen;
+	mutex_unlock(&fpr_mutex);
+}
+
+/* What is freed is due at once, and no user has chosen an order. */
+static void set_defaults(void)
+{
+	mutex_lock(&fpr_mutex);
+	fpr_tunables = (struct fpr_tunables){
+		.max_delay_ms = 1000, .enabled = true,
+	};
+	WRITE_ONCE(page_reporting_order, (unsigned int)-1);
+	fpr_order_chosen = false;
+	mutex_unlock(&fpr_mutex);
+}
+
+/* The init function of a suite: makes a backend, test->priv. */
+int fake_test_init(struct kunit *test)
+{
+	struct saved_settings *saved = kunit_kzalloc(test, sizeof(*saved),
+						     GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, saved);
+	KUNIT_ASSERT_TRUE_MSG(test, list_empty(&fpr_backends),
+			      "a backend is registered, unregister it first");
+	saved->tunables = fpr_tunables;
+	saved->order = page_reporting_order;
+	saved->order_chosen = fpr_order_chosen;
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, restore_settings,
+						  saved));
+	set_defaults();
+	test->priv = fake_create(test);
+	return 0;
+}
+
+static void free_entries(void *entries)
+{
+	kvfree(entries);
+}
+
+/* Make a backend, which is not registered yet. */
+struct fake_backend *fake_create(struct kunit *test)
+{
+	struct fake_backend *fake = kunit_kzalloc(test, sizeof(*fake),
+						  GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	fake->entries = kvcalloc(FAKE_MAX_ENTRIES, sizeof(*fake->entries),
+				 GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fake->entries);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, free_entries,
+						  fake->entries));
+	spin_lock_init(&fake->lock);
+	init_completion(&fake->entered);
+	init_completion(&fake->proceed);
+	fake->prdev.report = fake_report;
+	fake->prdev.name = "fake";
+	return fake;
+}
+
+static void let_go_and_unregister(void *context)
+{
+	struct fake_backend *fake = context;
+
+	fake_let_go(fake);
+	page_reporting_unregister(&fake->prdev);
+}
+
+void fake_register(struct kunit *test, struct fake_backend *fake)
+{
+	KUNIT_ASSERT_EQ(test, 0, page_reporting_register(&fake->prdev));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, let_go_and_unregister,
+						  fake));
+}
+
+void fake_unregister(struct kunit *test, struct fake_backend *fake)
+{
+	kunit_release_action(test, let_go_and_unregister, fake);
+}
+
+/* What the core made of a registered backend, NULL if it is not. */
+struct fpr_backend *fake_core(const struct fake_backend *fake)
+{
+	struct fpr_backend *backend, *found = NULL;
+
+	mutex_lock(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node)
+		if (backend->prdev == &fake->prdev)
+			found = backend;
+	mutex_unlock(&fpr_mutex);
+	return found;
+}
+
+/* === Waiting === */
+
+/* Wait until @done says so.  Returns false when patience is at its end. */
+bool fake_wait(bool (*done)(void *context), void *context)
+{
+	unsigned long end = jiffies + PATIENCE;
+
+	while (!done(context)) {
+		if (time_after(jiffies, end))
+			return false;
+		msleep(20);
+	}
+	return true;
+}
+
+static bool is_quiet(void *context)
+{
+	struct fpr_backend *backend = context;
+
+	/* In this order: what the worker holds is no longer pending. */
+	return !fpr_pending_pages() && !work_busy(&backend->work);
+}
+
+/* Wait until nothing is pending and nothing is isolated. */
+void fake_wait_quiet(struct kunit *test, struct fake_backend *fake)
+{
+	struct fpr_backend *backend = fake_core(fake);
+
+	KUNIT_ASSERT_NOT_NULL(test, backend);
+	KUNIT_ASSERT_TRUE_MSG(test, fake_wait(is_quiet, backend),
+			      "%lu pages still pending", fpr_pending_pages());
+}
+
+/* Let a pass happen now, whether anything is due or not. */
+void fake_run_pass(struct kunit *test, struct fake_backend *fake)
+{
+	struct fpr_backend *backend = fake_core(fake);
+
+	KUNIT_ASSERT_NOT_NULL(test, backend);
+	queue_work(backend->wq, &backend->work);
+	flush_work(&backend->work);
+}
+
+/* === The record === */
+
+void fake_forget(struct fake_backend *fake)
+{
+	spin_lock(&fake->lock);
+	fake->nr_entries = 0;
+	fake->calls = 0;
+	fake->pages = 0;
+	fake->failed = 0;
+	spin_unlock(&fake->lock);
+}
+
+unsigned int fake_times_reported(struct fake_backend *fake, unsigned long pfn)
+{
+	unsigned int i, times = 0;
+
+	spin_lock(&fake->lock);
+	for (i = 0; i < fake->nr_entries; i++) {
+		const struct fake_entry *entry = &fake->entries[i];
+
+		times += entry->reported && pfn >= entry->pfn &&
+			 pfn - entry->pfn < entry->nr_pages;
+	}
+	spin_unlock(&fake->lock);
+	return times;
+}
+
+/* Was each of these pages reported exactly so many times? */
+bool fake_saw(struct fake_backend *fake, unsigned long pfn,
+	      unsigned long nr_pages, unsigned int times)
+{
+	unsigned long end = pfn + nr_pages;
+
+	for (; pfn < end; pfn++)
+		if (fake_times_reported(fake, pfn) != times)
+			return false;
+	return true;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: memory that KUnit tests allocate and free.
+ */
+#include <linux/gfp.h>
+#include <linux/mmzone.h>
+#include <linux/spinlock.h>
+
+#include "../../internal.h"
+#include "test_memory.h"
+
+/* Free pages one by one, and have them merge. */
+static void free_pages_singly(struct test_block *block, unsigned long first,
+			      unsigned long nr_pages)
+{
+	unsigned long i;
+
+	for (i = first; i < first + nr_pages; i++) {
+		if (block->freed[i])
+			continue;
+		block->freed[i] = true;
+		__free_page(block->page + i);
+	}
+	drain_all_pages(NULL);
+}
+
+static void free_rest(void *context)
+{
+	struct test_block *block = context;
+
+	if (block->split)
+		free_pages_singly(block, 0, MAX_ORDER_NR_PAGES);
+	else
+		test_block_free(block);
+}
+
+/*
+ * Allocate a block of the largest order, which has no buddy to merge with.
+ * Movable, so that the kernel seldom takes pages of it when it is free.
+ */
+struct test_block *test_block_alloc(struct kunit *test)
+{
+	struct test_block *block = kunit_kzalloc(test, sizeof(*block),
+						 GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, block);
+	block->page = alloc_pages(GFP_USER | __GFP_MOVABLE, MAX_PAGE_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, block->page);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, free_rest, block));
+	block->pfn = page_to_pfn(block->page);
+	return block;
+}
+
+/* Free all of a block at once. */
+void test_block_free(struct test_block *block)
+{
+	if (block->freed[0])
+		return;
+	memset(block->freed, true, sizeof(block->freed));
+	__free_pages(block->page, MAX_PAGE_ORDER);
+}
+
+/* Free some pages of a block. */
+void test_block_free_part(struct test_block *block, unsigned long first,
+			  unsigned long nr_pages)
+{
+	if (!block->split)
+		split_page(block->page, MAX_PAGE_ORDER);
+	block->split = true;
+	free_pages_singly(block, first, nr_pages);
+}
+
+static bool is_free(unsigned long pfn)
+{
+	unsigned int order;
+
+	for (order = 0; order <= MAX_PAGE_ORDER; order++) {
+		struct page *head = pfn_to_page(pfn - pfn % (1UL << order));
+
+		if (PageBuddy(head) && buddy_order(head) >= order)
+			return true;
+	}
+	return false;
+}
+
+/* How many of these pages are not on a free list? */
+unsigned long test_pages_not_free(unsigned long pfn, unsigned long nr_pages)
+{
+	struct zone *zone = page_zone(pfn_to_page(pfn));
+	unsigned long end = pfn + nr_pages, strays = 0;
+
+	spin_lock_irq(&zone->lock);
+	for (; pfn < end; pfn++)
+		strays += !is_free(pfn);
+	spin_unlock_irq(&zone->lock);
+	return strays;
+}

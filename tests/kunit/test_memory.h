@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Free page reporting: memory that KUnit tests allocate and free.
+ */
+#ifndef _MM_PAGE_REPORTING_TEST_MEMORY_H
+#define _MM_PAGE_REPORTING_TEST_MEMORY_H
+
+#include <kunit/test.h>
+#include <linux/mm.h>
+
+/**
+ * struct test_block - a block of the largest order
+ * @page:	its first page
+ * @pfn:	and page frame
+ * @split:	it is freed page by page
+ * @freed:	the pages that are no longer the test's
+ */
+struct test_block {
+	struct page *page;
+	unsigned long pfn;
+	bool split;
+	bool freed[MAX_ORDER_NR_PAGES];
+};
+
+struct test_block *test_block_alloc(struct kunit *test);
+void test_block_free(struct test_block *block);
+void test_block_free_part(struct test_block *block, unsigned long first,
+			  unsigned long nr_pages);
+unsigned long test_pages_not_free(unsigned long pfn, unsigned long nr_pages);
+
+#endif /* _MM_PAGE_REPORTING_TEST_MEMORY_H */
