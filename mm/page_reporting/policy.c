@@ -132,5 +132,5 @@ unsigned long fpr_batch_limit(unsigned long free, unsigned long high,
 /* The wait after another -EAGAIN, when the last one was @backoff. */
 u32 fpr_next_backoff(u32 backoff, u32 base)
 {
-	return clamp(backoff * 2, max(base, 1U), (u32)FPR_BACKOFF_MAX);
+	return min(max3(backoff * 2, base, 1U), (u32)FPR_BACKOFF_MAX);
 }
