@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the code says, read from its text, and what the documents say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lab.paths import ROOT, TREE
+
+ADMIN_GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"
+DESIGN = ROOT / "Documentation/mm/page_reporting.rst"
+ABI = ROOT / "Documentation/ABI/testing/sysfs-kernel-mm-page-reporting"
+SYSFS = "/sys/kernel/mm/page_reporting/"
+
+CORE = ROOT / "mm/page_reporting"
+TRACE_HEADER = ROOT / "include/trace/events/page_reporting.h"
+
+Row = list[str]
+
+
+def text(path: Path) -> str:
+    """Read a file; say what is missing if it is one of the kernel tree."""
+    assert path.exists(), f"{path} does not exist: run 'make tree' first"
+    return path.read_text(encoding="utf-8")
+
+
+def source(name: str) -> str:
+    """Return a source file of the core."""
+    return text(CORE / name)
+
+
+# --- the code
+
+
+def attributes() -> set[str]:
+    """Return the files that the core has in sysfs, counters as stats/NAME."""
+    sysfs = source("sysfs.c")
+    listed = re.search(r"fpr_attrs\[\] = \{(.*?)\}", sysfs, re.DOTALL)
+    assert listed, "sysfs.c has no list fpr_attrs[]"
+    counters = re.findall(r"FPR_COUNTER\(FPR_\w+, (\w+)\)", sysfs)
+    return {
+        *re.findall(r"&(\w+)_attr\.attr", listed[1]),
+        *(f"stats/{name}" for name in counters),
+    }
+
+
+def constant(name: str) -> int:
+    """Return the value of a macro of internal.h: a number or a shifted one."""
+    found = re.search(
+        rf"#define {name}\s+(?:(\d+)|\((\d+)U? << (\d+)\))", source("internal.h")
+    )
+    assert found, f"internal.h does not define {name} as a number"
+    return int(found[1]) if found[1] else int(found[2]) << int(found[3])
+
+
+def limits() -> dict[str, str]:
+    """Return the largest value of each tunable, as a document would put it."""
+    sysfs = source("sysfs.c")
+    limit = dict(re.findall(r"^FPR_TUNABLE\((\w+), (\w+)\);", sysfs, re.MULTILINE))
+    limit |= re.findall(r'fpr_parse\("(\w+)", buf, (\w+),', sysfs)
+    # an action that is written to, not a setting
+    limit.pop("flush", None)
+    return {
+        name: str(constant(top)) if top.startswith("FPR_") else top
+        for name, top in limit.items()
+    }
+
+
+def defaults() -> dict[str, str]:
+    """Return the initial value of each tunable."""
+    initial = re.search(
+        r"struct fpr_tunables fpr_tunables\b.*?\{(.*?)\}", source("core.c"), re.DOTALL
+    )
+    assert initial, "core.c does not initialise fpr_tunables"
+    values = re.findall(r"\.(\w+) = (\w+),", initial[1])
+    return {name: {"true": "1", "false": "0"}.get(v, v) for name, v in values}
+
+
+def parameters() -> set[str]:
+    """Return the boot parameters, without their prefix."""
+    return set(re.findall(r"^module_param_cb\((\w+),", source("core.c"), re.MULTILINE))
+
+
+def _fields(definition: str) -> set[str]:
+    return set(re.findall(r"__(?:field\([^,]+, ?|string\()(\w+)", definition))
+
+
+def events() -> dict[str, set[str]]:
+    """Return the fields of each tracepoint."""
+    begin = r"^(?=DECLARE_EVENT_CLASS|DEFINE_EVENT|TRACE_EVENT)"
+    parts = re.split(begin, text(TRACE_HEADER), flags=re.MULTILINE)
+    classes: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        head = re.match(r"(\w+)\((\w+),\s*(\w+)?", part)
+        if not head:
+            continue
+        kind, first, second = head.groups()
+        if kind == "DECLARE_EVENT_CLASS":
+            classes[first] = _fields(part)
+        elif kind == "DEFINE_EVENT":
+            found[second] = classes[first]
+        elif kind == "TRACE_EVENT":
+            found[first] = _fields(part)
+    return found
+
+
+# --- the documents
+
+
+def section(path: Path, title: str) -> str:
+    """Return the text of a section of an rst file, up to the next title."""
+    found = re.search(
+        rf"^{title}\n=+\n(.*?)(?=^[^\n]+\n===+\n\n|\Z)",
+        text(path),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert found, f"{path.name} has no section '{title}'"
+    return found[1]
+
+
+def table(body: str) -> list[Row]:
+    """Return the rows of the simple rst table in a section, without the head."""
+    lines = body.splitlines()
+    rulers = [i for i, line in enumerate(lines) if re.fullmatch(r"=+( +=+)+", line)]
+    assert len(rulers) == 3, f"{len(rulers)} rulers where a table has three"
+    starts = [found.start() for found in re.finditer("=+", lines[rulers[0]])]
+    spans = list(zip(starts, [*starts[1:], None]))
+    rows: list[Row] = []
+    for line in lines[rulers[1] + 1 : rulers[2]]:
+        cells = [line[start:end].strip() for start, end in spans]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            rows[-1] = [f"{a} {b}".strip() for a, b in zip(rows[-1], cells)]
+    return rows
+
+
+def documented(title: str) -> dict[str, Row]:
+    """Return the rows of a table of the admin guide by the name they are about."""
+    rows = table(section(ADMIN_GUIDE, title))
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def abi_entries() -> dict[str, str]:
+    """Return the entries of the ABI file by the file that they describe."""
+    entries = {}
+    for entry in text(ABI).split("\n\nWhat:"):
+        what, rest = entry.removeprefix("What:").strip().split("\n", 1)
+        entries[what.removeprefix(SYSFS)] = rest
+    return entries
+
+
+def maintained() -> list[str]:
+    """Return the file patterns of our entry in MAINTAINERS."""
+    entry = re.search(
+        r"^FREE PAGE REPORTING\n(.*?)\n\n",
+        text(TREE / "MAINTAINERS"),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert entry, "MAINTAINERS has no entry FREE PAGE REPORTING"
+    return re.findall(r"^F:\t(.+)$", entry[1], re.MULTILINE)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The documents say what the code does, and can be rendered."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import sources
+from lab.paths import ROOT, TREE
+
+SECTIONS = ("Tunables", "State and flush", "Counters")
+DOCUMENTS = (sources.ADMIN_GUIDE, sources.DESIGN, sources.ABI)
+INDEXES = ("mm", "admin-guide/mm")
+
+SPHINX_CONF = """
+import sys
+sys.path.insert(0, "{tree}/Documentation/sphinx")
+extensions = ["kerneldoc"]
+kerneldoc_bin = "{tree}/scripts/kernel-doc"
+kerneldoc_srctree = "{tree}"
+"""
+
+
+def kernel_files() -> list[str]:
+    """Return our files under their names in the kernel tree."""
+    folders = ("Documentation", "drivers", "include", "mm", "tools")
+    paths = [path for name in folders for path in (ROOT / name).rglob("*")]
+    names = [str(path.relative_to(ROOT)) for path in paths if path.is_file()]
+    return [name for name in names if not name.startswith("Documentation/images/")]
+
+
+def test_admin_guide_has_every_file() -> None:
+    """Every file of sysfs is in a table of the admin guide, and no other."""
+    named = {
+        f"stats/{name}" if title == "Counters" else name
+        for title in SECTIONS
+        for name in sources.documented(title)
+    }
+    assert named == sources.attributes()
+
+
+def test_abi_has_every_file() -> None:
+    """Every file of sysfs is in the ABI document, and no other."""
+    named = set(sources.abi_entries()) - {"", "stats/"}
+    assert named == sources.attributes()
+
+
+@pytest.mark.parametrize("what", sorted(sources.abi_entries()))
+def test_abi_entry_is_complete(what: str) -> None:
+    """An entry has all its fields."""
+    entry = sources.abi_entries()[what]
+    keys = re.findall(r"^(\w+):", entry, re.MULTILINE)
+    assert keys == ["Date", "KernelVersion", "Contact", "Description"]
+    assert not what or what.endswith("/") or re.search(r"\((RW|RO|WO)\)", entry)
+
+
+@pytest.mark.parametrize("name", sorted(sources.limits()))
+def test_range_of_tunable(name: str) -> None:
+    """The range is the one that the code checks."""
+    top = sources.limits()[name]
+    _, allowed, _ = sources.documented("Tunables")[name]
+    assert allowed == f"0 to {top}"
+    if top not in ("1", "MAX_PAGE_ORDER"):
+        entry = " ".join(sources.abi_entries()[name].split())
+        assert f"from 0 to {top}." in entry
+
+
+@pytest.mark.parametrize("name", sorted(sources.defaults()))
+def test_default_of_tunable(name: str) -> None:
+    """The default is the one that the code has."""
+    value = sources.defaults()[name]
+    assert sources.documented("Tunables")[name][0] == value
+    entry = sources.abi_entries()[name]
+    assert f"Default: {value}." in entry or f"{value} (default)" in entry
+
+
+def test_every_tunable_has_a_limit() -> None:
+    """No tunable escapes the comparison of ranges."""
+    assert set(sources.limits()) >= set(sources.defaults())
+
+
+def test_boot_parameters() -> None:
+    """Every parameter is where people look for it, with the code's range."""
+    listing = sources.text(TREE / "Documentation/admin-guide/kernel-parameters.txt")
+    guide = sources.section(sources.ADMIN_GUIDE, "Boot parameters")
+    assert sources.parameters(), "core.c has no boot parameters"
+    for name in sources.parameters():
+        assert f"``page_reporting.{name}=``" in guide
+        assert f"\n\tpage_reporting.{name}=\n" in listing
+    delay = listing.split("page_reporting_delay_ms=", 1)[1].split("\n\n", 1)[0]
+    assert f"Range: 0 - {sources.limits()['age_ms']}\n" in delay
+    assert f"Default: {sources.defaults()['age_ms']}" in delay
+
+
+def test_every_tracepoint() -> None:
+    """Every event of the trace header is in the admin guide, and no other."""
+    assert set(sources.documented("Tracepoints")) == set(sources.events())
+
+
+@pytest.mark.parametrize("event", sorted(sources.events()))
+def test_fields_of_tracepoint(event: str) -> None:
+    """The admin guide names every field of an event."""
+    fields = sources.events()[event]
+    assert fields, f"no fields found for {event}"
+    (row,) = sources.documented("Tracepoints")[event]
+    assert fields == set(re.findall(r"``(\w+)``", row))
+
+
+@pytest.mark.parametrize("name", kernel_files())
+def test_file_names_exist(name: str) -> None:
+    """Every kernel file that one of our files names is in the tree."""
+    if not name.endswith((".rst", ".c", ".h", "Kconfig", "page-reporting")):
+        return
+    named = re.findall(
+        r"(?<![\w/])(?:Documentation|drivers|mm|include)/[\w/-]+\.[\w.]*\w",
+        (ROOT / name).read_text(encoding="utf-8"),
+    )
+    missing = sorted({path for path in named if not (TREE / path).exists()})
+    assert not missing, f"{name} names files that are not there"
+
+
+def test_functions_exist() -> None:
+    """Every function that a document names is in the memory management code."""
+    headers = (TREE / "include/linux").glob("*.h")
+    files = [*(TREE / "mm").rglob("*.[ch]"), *headers]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
+    for document in (sources.ADMIN_GUIDE, sources.DESIGN):
+        for function in set(re.findall(r"\b(\w+)\(\)", sources.text(document))):
+            assert re.search(rf"\b{function}\(", code), f"{function}() is not there"
+
+
+@pytest.mark.parametrize("folder", INDEXES)
+def test_index(folder: str) -> None:
+    """The index leads to our document and to none that is gone."""
+    index = TREE / "Documentation" / folder / "index.rst"
+    entries = re.findall(r"^   ([\w/-]+)$", sources.text(index), re.MULTILINE)
+    assert "page_reporting" in entries
+    missing = [e for e in entries if not (index.parent / f"{e}.rst").exists()]
+    assert not missing
+
+
+def test_maintainers_patterns_match() -> None:
+    """Every pattern of our entry matches files of the tree."""
+    for pattern in sources.maintained():
+        assert list(TREE.glob(pattern.rstrip("/"))), f"{pattern} matches nothing"
+
+
+@pytest.mark.parametrize("name", kernel_files())
+def test_file_has_maintainer(name: str) -> None:
+    """Our entry in MAINTAINERS covers each of our files."""
+    patterns = [p + "*" if p.endswith("/") else p for p in sources.maintained()]
+    assert any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def test_example_is_the_one_that_is_tested() -> None:
+    """The document shows the source of the module that the VM tests load."""
+    shown = re.search(r"literalinclude:: (\S+)", sources.text(sources.DESIGN))
+    assert shown
+    module = ROOT / "tests/guest/modules/example_backend/example_backend.c"
+    assert module.samefile(sources.DESIGN.with_name(shown[1]))
+
+
+def test_result_of_a_callback_stays_with_it() -> None:
+    """No line of a member's text is taken for a section of the structure."""
+    header = TREE / "include/linux/page_reporting.h"
+    run = subprocess.run(
+        [TREE / "scripts/kernel-doc", "-rst", header],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    struct = run.stdout.split("c:struct:: page_reporting_dev_info", 1)[1]
+    assert "**Return**" not in struct.split(".. c:", 1)[0]
+
+
+def test_sphinx_has_no_complaint(tmp_path: Path) -> None:
+    """The documents and the kernel-doc that they include render cleanly."""
+    pages = tmp_path / "source"
+    pages.mkdir()
+    for name in (sources.DESIGN, sources.DESIGN.with_name("page_reporting_example.c")):
+        (pages / name.name).write_bytes(name.read_bytes())
+    (pages / "admin_guide.rst").write_bytes(sources.ADMIN_GUIDE.read_bytes())
+    (pages / "conf.py").write_text(SPHINX_CONF.format(tree=TREE), encoding="utf-8")
+    (pages / "index.rst").write_text(
+        "Index\n=====\n\n.. toctree::\n\n   page_reporting\n   admin_guide\n",
+        encoding="utf-8",
+    )
+    run = subprocess.run(
+        ["sphinx-build", "-q", "-W", "--keep-going", pages, tmp_path / "html"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    html = (tmp_path / "html/page_reporting.html").read_text(encoding="utf-8")
+    for function in ("page_reporting_register", "page_reporting_unregister"):
+        assert f'id="c.{function}"' in html
