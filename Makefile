@@ -48,6 +48,10 @@ check: tree ## static checks of everything in the repository
 unit-test: deps ## test the tools that prepare the tree
 	@$(PYTEST) tests/unit
 
+.PHONY: docs-test
+docs-test: tree ## check the documents against the code, and render them
+	@$(PYTEST) tests/docs
+
 .PHONY: kunit
 kunit: tree ## run the KUnit suites on User Mode Linux
 	@$(LAB)/kunit.py
@@ -62,7 +66,7 @@ vm-test: image kernel-stock kernel-debug ## run the tests that boot guests
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test kunit build-test vm-test
+	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png

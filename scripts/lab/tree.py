@@ -35,8 +35,13 @@ OVERLAY = {
     "tests/kunit": "mm/page_reporting/tests",
 }
 
-# Files of the stock kernel that mm/page_reporting/ takes the place of.
-REMOVED = ("mm/page_reporting.c", "mm/page_reporting.h")
+# Files of the stock kernel that ours take the place of.
+REMOVED = (
+    "mm/page_reporting.c",
+    "mm/page_reporting.h",
+    "Documentation/mm/free_page_reporting.rst",
+    "Documentation/translations/zh_CN/mm/free_page_reporting.rst",
+)
 
 STAMP = ".lab-tree.json"
 PACKAGE_STAMP = ".lab-package"
