@@ -76,7 +76,7 @@ struct fpr_tunables fpr_tunables __read_mostly = {
 	.age_ms = 500,
 	.max_age_ms = 15000,
 	.threshold_kb = 8192,
-	.max_delay_ms = 2000,
+	.max_delay_ms = 1000,
 	.enabled = true,
 };
 
