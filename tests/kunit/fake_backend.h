@@ -51,7 +51,7 @@ struct fake_entry {
  */
 struct fake_backend {
 	struct page_reporting_dev_info prdev;
-	spinlock_t lock;
+	spinlock_t lock; /* protects the record, all up to @malformed */
 	struct fake_entry *entries;
 	unsigned int nr_entries;
 	unsigned int calls;

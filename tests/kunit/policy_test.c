@@ -60,11 +60,98 @@ static void test_due_when_foretold(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fpr_due(&scan, c->stamp));
 }
 
+static void test_expired(struct kunit *test)
+{
+	struct fpr_scan scan = { .now = 50, .age = 10, .ceiling = 100 };
+
+	KUNIT_EXPECT_TRUE(test, fpr_expired(&scan, U32_MAX - 49));
+	KUNIT_EXPECT_FALSE(test, fpr_expired(&scan, U32_MAX - 48));
+	KUNIT_EXPECT_FALSE(test, fpr_expired(&scan, 51));
+	scan.ceiling = 0;
+	KUNIT_EXPECT_FALSE(test, fpr_expired(&scan, 0));
+}
+
+/* === Holding back === */
+
+struct choice_case {
+	const char *name;
+	unsigned long blocks[3];	/* census, in buckets of 10 jiffies */
+	unsigned long reserve;
+	u32 floor;
+	u32 ceiling;
+	u32 age;
+	u32 hold;
+	unsigned long quota;
+};
+
+static const struct choice_case choice_cases[] = {
+	{ "no reserve", { 5, 5, 5 }, 0, 7, 600, 7, 0, 0 },
+	{ "in the first bucket", { 5, 5, 5 }, 3, 0, 600, 0, 10, 2 },
+	{ "all of the first bucket", { 5, 5, 5 }, 5, 0, 600, 0, 10, 0 },
+	{ "in the second bucket", { 5, 5, 5 }, 6, 0, 600, 10, 10, 4 },
+	{ "floor in that bucket", { 5, 5, 5 }, 6, 12, 600, 12, 8, 4 },
+	{ "floor behind", { 5, 5, 5 }, 6, 50, 600, 50, 0, 4 },
+	{ "ceiling in that bucket", { 5, 5, 5 }, 15, 0, 25, 20, 5, 0 },
+	{ "more than there is", { 5, 5, 5 }, 16, 0, 600, 600, 0, 0 },
+	{ "floor above the ceiling", { 5, 5, 5 }, 16, 9, 5, 9, 0, 0 },
+	{ "nothing pending", { 0, 0, 0 }, 4, 2, 600, 600, 0, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(choice, choice_cases, name);
+
+static void test_choose_age(struct kunit *test)
+{
+	const struct choice_case *c = test->param_value;
+	struct fpr_census *census = kunit_kzalloc(test, sizeof(*census),
+						  GFP_KERNEL);
+	struct fpr_scan scan = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, census);
+	census->width = 10;
+	memcpy(census->blocks, c->blocks, sizeof(c->blocks));
+	fpr_choose_age(&scan, census, c->reserve, c->floor, c->ceiling);
+	KUNIT_EXPECT_EQ(test, scan.age, c->age);
+	KUNIT_EXPECT_EQ(test, scan.hold, c->hold);
+	KUNIT_EXPECT_EQ(test, scan.ceiling, max(c->floor, c->ceiling));
+	if (scan.hold)
+		KUNIT_EXPECT_EQ(test, scan.quota, c->quota);
+}
+
+/* Blocks younger than age and hold together pass as long as the quota lasts. */
+static void test_held_back(struct kunit *test)
+{
+	struct fpr_scan scan = {
+		.now = 1000, .age = 50, .hold = 20, .quota = 2,
+		.ceiling = 500,
+	};
+
+	KUNIT_EXPECT_FALSE(test, fpr_held_back(&scan, 930));
+	KUNIT_EXPECT_EQ(test, scan.quota, 2);
+	KUNIT_EXPECT_FALSE(test, fpr_held_back(&scan, 931));
+	KUNIT_EXPECT_FALSE(test, fpr_held_back(&scan, 950));
+	KUNIT_EXPECT_EQ(test, scan.quota, 0);
+	KUNIT_EXPECT_TRUE(test, fpr_held_back(&scan, 931));
+	KUNIT_EXPECT_FALSE(test, fpr_held_back(&scan, 930));
+	/* Until the ceiling, now that it has reached the age. */
+	KUNIT_EXPECT_EQ(test, fpr_until_due(&scan, 931), 500 - 69);
+}
+
+static void test_reserve_stale(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(1000, 1000, 100));
+	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(1302, 1000, 100));
+	KUNIT_EXPECT_TRUE(test, fpr_reserve_stale(1303, 1000, 100));
+	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(100, U32_MAX - 201, 100));
+	KUNIT_EXPECT_TRUE(test, fpr_reserve_stale(101, U32_MAX - 201, 100));
+	/* Three ceilings may be more than 32 bits hold. */
+	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(U32_MAX, 0, U32_MAX / 2));
+}
+
 /* === Threshold === */
 
 struct pass_case {
 	const char *name;
-	unsigned long pending_kb;
+	unsigned long excess_kb;
 	unsigned long threshold_kb;
 	u32 waited;
 	u32 max_delay;
@@ -72,8 +159,9 @@ struct pass_case {
 };
 
 static const struct pass_case pass_cases[] = {
-	{ "nothing pending",		0, 0, 0, 0, false },
-	{ "nothing pending, late",	0, 100, 900, 500, false },
+	{ "no excess",			0, 0, 0, 500, false },
+	{ "no excess, early",		0, 100, 499, 500, false },
+	{ "no excess, late",		0, 100, 900, 500, true },
 	{ "no threshold",		4, 0, 0, 500, true },
 	{ "just below",			99, 100, 0, 500, false },
 	{ "at the threshold",		100, 100, 0, 500, true },
@@ -92,7 +180,7 @@ static void test_pass_wanted(struct kunit *test)
 	const struct pass_case *c = test->param_value;
 
 	KUNIT_EXPECT_EQ(test, c->wanted,
-			fpr_pass_wanted(c->pending_kb, c->threshold_kb,
+			fpr_pass_wanted(c->excess_kb, c->threshold_kb,
 					c->waited, c->max_delay));
 }
 
@@ -166,6 +254,10 @@ static void test_next_backoff(struct kunit *test)
 static struct kunit_case policy_cases[] = {
 	KUNIT_CASE_PARAM(test_due, due_gen_params),
 	KUNIT_CASE_PARAM(test_due_when_foretold, due_gen_params),
+	KUNIT_CASE(test_expired),
+	KUNIT_CASE_PARAM(test_choose_age, choice_gen_params),
+	KUNIT_CASE(test_held_back),
+	KUNIT_CASE(test_reserve_stale),
 	KUNIT_CASE_PARAM(test_pass_wanted, pass_gen_params),
 	KUNIT_CASE_PARAM(test_batch_limit, limit_gen_params),
 	KUNIT_CASE_PARAM(test_next_backoff, backoff_gen_params),

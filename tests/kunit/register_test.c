@@ -203,8 +203,8 @@ static void test_again_and_again(struct kunit *test)
 	}
 	expect_no_backend(test);
 	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
-	KUNIT_EXPECT_EQ(test, 0, test_pages_not_free(block->pfn,
-						     MAX_ORDER_NR_PAGES));
+	KUNIT_EXPECT_EQ(test, 0,
+			test_pages_astray(block->pfn, MAX_ORDER_NR_PAGES));
 }
 
 static struct kunit_case register_cases[] = {

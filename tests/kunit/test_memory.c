@@ -84,15 +84,16 @@ static bool is_free(unsigned long pfn)
 	return false;
 }
 
-/* How many of these pages are not on a free list? */
-unsigned long test_pages_not_free(unsigned long pfn, unsigned long nr_pages)
+/* How many of these pages are neither on a free list nor in use? */
+unsigned long test_pages_astray(unsigned long pfn, unsigned long nr_pages)
 {
 	struct zone *zone = page_zone(pfn_to_page(pfn));
 	unsigned long end = pfn + nr_pages, strays = 0;
 
+	drain_all_pages(zone);
 	spin_lock_irq(&zone->lock);
 	for (; pfn < end; pfn++)
-		strays += !is_free(pfn);
+		strays += !is_free(pfn) && !page_count(pfn_to_page(pfn));
 	spin_unlock_irq(&zone->lock);
 	return strays;
 }

@@ -71,8 +71,10 @@ struct tracker_test {
 	unsigned long nr_blocks;
 	unsigned long block_pages;
 	u32 since;
+	u32 wanted;
 
 	/* room for the results */
+	struct fpr_census *census;
 	unsigned long *found;
 	unsigned int nr_found;
 	unsigned long *expected;
@@ -189,11 +191,13 @@ static void set_up(struct kunit *test)
 
 	tt->blocks = kunit_kcalloc(test, tt->nr_blocks, sizeof(*tt->blocks),
 				   GFP_KERNEL);
+	tt->census = kunit_kzalloc(test, sizeof(*tt->census), GFP_KERNEL);
 	tt->found = kunit_kcalloc(test, tt->nr_blocks, sizeof(long),
 				  GFP_KERNEL);
 	tt->expected = kunit_kcalloc(test, tt->nr_blocks, sizeof(long),
 				     GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, tt->blocks);
+	KUNIT_ASSERT_NOT_NULL(test, tt->census);
 	KUNIT_ASSERT_NOT_NULL(test, tt->found);
 	KUNIT_ASSERT_NOT_NULL(test, tt->expected);
 
@@ -251,6 +255,8 @@ static void assert_same(struct kunit *test, const char *what)
 	KUNIT_ASSERT_EQ_MSG(test, tt->fz->nr_pending, model_nr_pending(tt),
 			    "after %s", what);
 	KUNIT_ASSERT_EQ_MSG(test, tt->fz->since, tt->since, "after %s", what);
+	KUNIT_ASSERT_EQ_MSG(test, tt->fz->wanted, tt->wanted, "after %s",
+			    what);
 }
 
 /* === Steps === */
@@ -291,6 +297,8 @@ static void step_mark_freed(struct kunit *test)
 		if (block && block->reported &&
 		    tt->now - block->stamp <= REFAULT_WINDOW)
 			expected++;
+		if (block && block->pending)
+			tt->wanted = tt->now;
 		model_set_pending(tt, page);
 	}
 	model_note_since(tt, waited);
@@ -484,12 +492,84 @@ static void step_next_due(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, range.nr_pages, (end - first) * tt->block_pages);
 }
 
+static unsigned long count_pending(struct tracker_test *tt, u32 from, u32 to)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < tt->nr_blocks; i++)
+		nr += tt->blocks[i].pending &&
+		      tt->now - tt->blocks[i].stamp >= from &&
+		      tt->now - tt->blocks[i].stamp < to;
+	return nr;
+}
+
+static void step_census(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	u32 ceiling = random_below(tt, 1000);
+	unsigned int i;
+	u32 width;
+
+	rcu_read_lock();
+	fpr_take_census(tt->fz, tt->census, tt->now, ceiling);
+	rcu_read_unlock();
+	width = tt->census->width;
+	KUNIT_ASSERT_GT(test, FPR_CENSUS_BUCKETS * width, ceiling);
+	for (i = 0; i < FPR_CENSUS_BUCKETS - 1; i++)
+		KUNIT_ASSERT_EQ_MSG(test, tt->census->blocks[i],
+				    count_pending(tt, i * width,
+						  (i + 1) * width),
+				    "bucket %u", i);
+	KUNIT_ASSERT_EQ(test, tt->census->blocks[i],
+			count_pending(tt, i * width, U32_MAX));
+}
+
+/*
+ * Of the blocks that are old enough, a reserve is held back: the youngest, as
+ * far as the buckets of the census tell, and none for longer than the ceiling.
+ */
+static void step_hold_back(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	struct fpr_scan scan = { .now = tt->now, .next = FPR_NEVER };
+	u32 ceiling = 1 + random_below(tt, 1000);
+	unsigned long reserve = random_below(tt, tt->nr_blocks + 10);
+	unsigned long i, held, certain;
+	u32 width, youngest = U32_MAX, age;
+
+	rcu_read_lock();
+	fpr_take_census(tt->fz, tt->census, tt->now, ceiling);
+	fpr_choose_age(&scan, tt->census, reserve, 0, ceiling);
+	tt->nr_found = fpr_collect(tt->fz, &scan, tt->found, tt->nr_blocks);
+	rcu_read_unlock();
+	width = tt->census->width;
+
+	held = model_nr_pending(tt) - tt->nr_found;
+	certain = ceiling > width ? count_pending(tt, 0, ceiling - width) : 0;
+	KUNIT_ASSERT_LE(test, held, min(reserve,
+					count_pending(tt, 0, ceiling)));
+	KUNIT_ASSERT_GE(test, held, min(reserve, certain));
+	for (i = 0; i < tt->nr_found; i++) {
+		age = tt->now - model_block(tt, tt->found[i])->stamp;
+		youngest = min(youngest, age);
+		model_block(tt, tt->found[i])->pending = false;
+	}
+	for (i = 0; tt->nr_found && i < tt->nr_blocks; i++) {
+		age = tt->now - tt->blocks[i].stamp;
+		if (tt->blocks[i].pending)
+			KUNIT_ASSERT_LT(test, age, youngest + width);
+	}
+	for (i = 0; i < tt->nr_found; i++)
+		model_block(tt, tt->found[i])->pending = true;
+}
+
 /* Freeing is what happens most; draining is rare, so that blocks gather. */
 static void (*const steps[])(struct kunit *test) = {
 	step_mark_freed, step_mark_freed, step_mark_freed, step_mark_freed,
 	step_mark_pending, step_mark_reported, step_mark_reported,
 	step_clear_pending, step_clear_pending, step_restamp, step_collect,
-	step_collect, step_next_due, step_next_due, step_drain,
+	step_collect, step_next_due, step_next_due, step_census,
+	step_hold_back, step_drain,
 };
 
 /* === Cases === */
@@ -537,7 +617,7 @@ static void test_index_arithmetic(struct kunit *test)
 static void test_outside(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
-	struct fpr_scan scan = { .now = tt->now };
+	struct fpr_scan scan = { .now = tt->now, .ceiling = 1 };
 	unsigned long outside[2];
 	unsigned int i;
 
@@ -561,6 +641,8 @@ static void test_outside(struct kunit *test)
 						     tt->now));
 		KUNIT_EXPECT_FALSE(test, fpr_block_due(tt->fz, range.pfn,
 						       &scan));
+		KUNIT_EXPECT_FALSE(test, fpr_block_expired(tt->fz, range.pfn,
+							   &scan));
 	}
 	spin_unlock_irq(&tt->zone.lock);
 	assert_same(test, "frames outside");
@@ -608,6 +690,33 @@ static void test_clock_wraps(struct kunit *test)
 	step_drain(test);
 }
 
+static void test_reserve(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	struct fpr_scan scan = {};
+
+	set_up(test);
+	spin_lock_irq(&tt->zone.lock);
+	fpr_expect_reuse(tt->fz, 512, 7);
+	fpr_expect_reuse(tt->fz, 1024, 9);
+	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 1536);
+	KUNIT_EXPECT_EQ(test, tt->fz->wanted, 9);
+	fpr_release_reserve(tt->fz, 1000);
+	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 536);
+	fpr_release_reserve(tt->fz, 537);
+	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 0);
+
+	/* All blocks here are as old as the set-up. */
+	scan.ceiling = 30;
+	scan.now = tt->now + 29;
+	KUNIT_EXPECT_FALSE(test, fpr_block_expired(tt->fz, model_pfn(tt, 0),
+						   &scan));
+	scan.now++;
+	KUNIT_EXPECT_TRUE(test, fpr_block_expired(tt->fz, model_pfn(tt, 0),
+						  &scan));
+	spin_unlock_irq(&tt->zone.lock);
+}
+
 static int tracker_test_init(struct kunit *test)
 {
 	struct tracker_test *tt = kunit_kzalloc(test, sizeof(*tt), GFP_KERNEL);
@@ -626,6 +735,7 @@ static struct kunit_case tracker_cases[] = {
 	KUNIT_CASE_PARAM(test_outside, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_remove_segments, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_clock_wraps, geometry_gen_params),
+	KUNIT_CASE_PARAM(test_reserve, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_random_steps, geometry_gen_params),
 	{}
 };

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of flushing, and of memory that is held
+ * back because it will be wanted again.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/mm.h>
+#include <linux/workqueue.h>
+
+#include "../internal.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+static void start(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+	/* What follows is not due while the test runs. */
+	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
+}
+
+static bool saw(struct kunit *test, const struct test_block *block,
+		unsigned int times)
+{
+	return fake_saw(test->priv, block->pfn, MAX_ORDER_NR_PAGES, times);
+}
+
+static void test_flush_reports_young_blocks(struct kunit *test)
+{
+	struct test_block *first = test_block_alloc(test);
+	struct test_block *second = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long pages;
+
+	start(test);
+	test_block_free(first);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, first, 0));
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, first, 1));
+	KUNIT_EXPECT_EQ(test, pages, fake->pages);
+	KUNIT_EXPECT_EQ(test, fpr_last_flush_pages(), pages);
+
+	fake_forget(fake);
+	test_block_free(second);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, first, 0));
+	KUNIT_EXPECT_TRUE(test, saw(test, second, 1));
+	KUNIT_EXPECT_EQ(test, pages, fake->pages);
+}
+
+/* A flush drains the per-CPU lists first. */
+static void test_flush_finds_single_pages(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	unsigned long pages, pfn;
+	struct page *page;
+
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_order(0));
+	start(test);
+	page = alloc_page(GFP_USER | __GFP_MOVABLE);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	pfn = page_to_pfn(page);
+	__free_page(page);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_EQ(test, 1, fake_times_reported(fake, pfn));
+}
+
+/* === Refused and failed === */
+
+static void test_flush_without_backend(struct kunit *test)
+{
+	unsigned long pages = 1;
+
+	KUNIT_EXPECT_EQ(test, -ENODEV, page_reporting_flush(&pages));
+	KUNIT_EXPECT_EQ(test, pages, 0);
+}
+
+static void test_flush_while_disabled(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned long pages;
+
+	start(test);
+	test_block_free(block);
+	fpr_set_enabled(false);
+	KUNIT_EXPECT_EQ(test, -EPERM, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
+	fpr_set_enabled(true);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+static const int errors[] = { -EIO, -EAGAIN };
+
+static void describe_error(const int *err, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "error %d", *err);
+}
+
+KUNIT_ARRAY_PARAM(error, errors, describe_error);
+
+static void test_flush_fails(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	const int *err = test->param_value;
+	unsigned long pages;
+
+	start(test);
+	test_block_free(block);
+	fake->error = *err;
+	fake->nr_errors = 1;
+	KUNIT_EXPECT_EQ(test, *err, page_reporting_flush(&pages));
+	KUNIT_EXPECT_EQ(test, pages, 0);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
+	KUNIT_EXPECT_EQ(test, 0,
+			test_pages_astray(block->pfn, MAX_ORDER_NR_PAGES));
+	fpr_set_enabled(true);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+/* === From two sides === */
+
+struct flush {
+	struct work_struct work;
+	struct completion done;
+	int err;
+};
+
+static void do_flush(struct work_struct *work)
+{
+	struct flush *flush = container_of(work, struct flush, work);
+	unsigned long pages;
+
+	flush->err = page_reporting_flush(&pages);
+	complete(&flush->done);
+}
+
+static void start_flush(struct flush *flush)
+{
+	init_completion(&flush->done);
+	INIT_WORK_ONSTACK(&flush->work, do_flush);
+	queue_work(system_unbound_wq, &flush->work);
+}
+
+static void end_flush(struct flush *flush)
+{
+	wait_for_completion(&flush->done);
+	destroy_work_on_stack(&flush->work);
+}
+
+/* A flush returns when the backend has acknowledged, not before. */
+static void test_flush_waits(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	struct flush flush;
+
+	start(test);
+	fake->block = true;
+	test_block_free(block);
+	start_flush(&flush);
+	wait_for_completion(&fake->entered);
+	KUNIT_EXPECT_EQ(test, 0,
+			wait_for_completion_timeout(&flush.done, HZ / 5));
+	fake_let_go(fake);
+	end_flush(&flush);
+	KUNIT_EXPECT_EQ(test, flush.err, 0);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+/* One that goes on when another begins does not know what came between. */
+static void test_flush_during_flush(struct kunit *test)
+{
+	struct test_block *first = test_block_alloc(test);
+	struct test_block *second = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	struct flush one, two;
+
+	start(test);
+	fake->block = true;
+	test_block_free(first);
+	start_flush(&one);
+	wait_for_completion(&fake->entered);
+	test_block_free(second);
+	start_flush(&two);
+	KUNIT_EXPECT_EQ(test, 0,
+			wait_for_completion_timeout(&two.done, HZ / 5));
+	fake_let_go(fake);
+	end_flush(&two);
+	KUNIT_EXPECT_EQ(test, two.err, 0);
+	KUNIT_EXPECT_TRUE(test, saw(test, first, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, second, 1));
+	end_flush(&one);
+	KUNIT_EXPECT_EQ(test, one.err, 0);
+}
+
+/* A backend that goes away leaves nobody waiting. */
+static void test_unregister_during_flush(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	struct flush flush;
+
+	start(test);
+	fake->block = true;
+	test_block_free(block);
+	start_flush(&flush);
+	wait_for_completion(&fake->entered);
+	fake_unregister(test, fake);
+	end_flush(&flush);
+	KUNIT_EXPECT_TRUE(test, !flush.err || flush.err == -ENODEV);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+/* === Held back === */
+
+/* Memory that was wanted again right after its report is not reported soon. */
+static void test_reserve_is_held_back(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *block;
+	unsigned long pages;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	WRITE_ONCE(fpr_tunables.max_age_ms, FPR_MS_MAX);
+	/* A pass shall happen even if nothing is in excess of the reserve. */
+	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
+	block = test_block_alloc(test);
+	test_block_free(block);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_GT(test, fpr_current_age(), 0);
+
+	/* A flush does not spare it. */
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+/* Nor is it held back for longer than the ceiling. */
+static void test_reserve_ends(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *block;
+	unsigned long freed_at;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	WRITE_ONCE(fpr_tunables.max_age_ms, 500);
+	block = test_block_alloc(test);
+	freed_at = jiffies;
+	test_block_free(block);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+	KUNIT_ASSERT_GT(test, fake->calls, 0);
+	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
+	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
+			freed_at + msecs_to_jiffies(500));
+}
+
+/* Memory beyond the reserve comes back as ever. */
+static void test_excess_is_reported(struct kunit *test)
+{
+	struct test_block *other[4], *block;
+	struct fake_backend *fake = test->priv;
+	unsigned int i, reported = 0;
+
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		other[i] = test_block_alloc(test);
+	start(test);
+	WRITE_ONCE(fpr_tunables.max_age_ms, FPR_MS_MAX);
+	block = test_block_alloc(test);
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		test_block_free(other[i]);
+	test_block_free(block);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	fake_run_pass(test, fake);
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		reported += saw(test, other[i], 1);
+	reported += saw(test, block, 1);
+	KUNIT_EXPECT_EQ(test, reported, ARRAY_SIZE(other));
+}
+
+static struct kunit_case flush_cases[] = {
+	KUNIT_CASE(test_flush_reports_young_blocks),
+	KUNIT_CASE(test_flush_finds_single_pages),
+	KUNIT_CASE(test_flush_without_backend),
+	KUNIT_CASE(test_flush_while_disabled),
+	KUNIT_CASE_PARAM(test_flush_fails, error_gen_params),
+	KUNIT_CASE(test_flush_waits),
+	KUNIT_CASE(test_flush_during_flush),
+	KUNIT_CASE(test_unregister_during_flush),
+	KUNIT_CASE(test_reserve_is_held_back),
+	KUNIT_CASE(test_reserve_ends),
+	KUNIT_CASE(test_excess_is_reported),
+	{}
+};
+
+static struct kunit_suite flush_suite = {
+	.name = "page_reporting_flush",
+	.init = fake_test_init,
+	.test_cases = flush_cases,
+};
+
+kunit_test_suite(flush_suite);

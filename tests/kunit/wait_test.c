@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of what is not reported yet: too young, too
+ * little, paused, or in a pageblock that must be left alone.
+ */
+#include <kunit/test.h>
+#include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/page-isolation.h>
+#include <linux/pageblock-flags.h>
+#include <linux/spinlock.h>
+
+#include "../../internal.h"
+#include "../internal.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+/* Much longer than a test takes, in ms. */
+#define AGES	FPR_MS_MAX
+
+static void start(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+}
+
+static void kick(void)
+{
+	mutex_lock(&fpr_mutex);
+	fpr_kick_all();
+	mutex_unlock(&fpr_mutex);
+}
+
+static void expect_waiting(struct kunit *test, const struct test_block *block)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn, MAX_ORDER_NR_PAGES,
+					 0));
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+}
+
+static void expect_reported(struct kunit *test, const struct test_block *block)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn, MAX_ORDER_NR_PAGES,
+					 1));
+}
+
+/* === Tunables === */
+
+static void test_young_block_waits(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.age_ms, AGES);
+	test_block_free(block);
+	expect_waiting(test, block);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	kick();
+	expect_reported(test, block);
+}
+
+static void test_reported_at_age(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long freed_at;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.age_ms, 400);
+	freed_at = jiffies;
+	test_block_free(block);
+	expect_reported(test, block);
+	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
+	KUNIT_ASSERT_GT(test, fake->calls, 0);
+	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
+			freed_at + msecs_to_jiffies(400));
+}
+
+/* Every free begins the wait anew. */
+static void test_churn_is_left_alone(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long half = MAX_ORDER_NR_PAGES / 2, freed_at, end;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+	WRITE_ONCE(fpr_tunables.age_ms, 300);
+	test_block_free_part(block, 0, half);
+	end = jiffies + msecs_to_jiffies(200);
+	while (time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	freed_at = jiffies;
+	test_block_free_part(block, half, half);
+	expect_reported(test, block);
+	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
+	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
+			freed_at + msecs_to_jiffies(300));
+}
+
+static void test_below_threshold_waits(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.threshold_kb, FPR_THRESHOLD_KB_MAX);
+	WRITE_ONCE(fpr_tunables.max_delay_ms, AGES);
+	test_block_free(block);
+	expect_waiting(test, block);
+	WRITE_ONCE(fpr_tunables.threshold_kb, 0);
+	kick();
+	expect_reported(test, block);
+}
+
+/* Little memory does not wait longer than max_delay_ms. */
+static void test_max_delay(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.threshold_kb, FPR_THRESHOLD_KB_MAX);
+	WRITE_ONCE(fpr_tunables.max_delay_ms, 100);
+	test_block_free(block);
+	expect_reported(test, block);
+}
+
+static void test_paused(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+
+	start(test);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	expect_waiting(test, block);
+	fpr_set_enabled(true);
+	expect_reported(test, block);
+}
+
+/* === Pageblocks to be left alone === */
+
+static long deferred_pages(void)
+{
+	return atomic_long_read(&fpr_counters[FPR_DEFERRED]);
+}
+
+#ifdef CONFIG_MEMORY_ISOLATION
+static void undo_isolation(void *context)
+{
+	struct test_block *block = context;
+
+	undo_isolate_page_range(block->pfn, block->pfn + MAX_ORDER_NR_PAGES,
+				MIGRATE_MOVABLE);
+}
+
+static void test_isolated_pageblock(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	long before = deferred_pages();
+
+	start(test);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	KUNIT_ASSERT_EQ(test, 0,
+			start_isolate_page_range(block->pfn, block->pfn +
+						 MAX_ORDER_NR_PAGES,
+						 MIGRATE_MOVABLE, 0,
+						 GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, undo_isolation,
+							   block));
+	fpr_set_enabled(true);
+	expect_waiting(test, block);
+	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
+
+	kunit_release_action(test, undo_isolation, block);
+	expect_reported(test, block);
+}
+#endif
+
+/* Move a free block from the free list of one type to that of another. */
+static void change_type(struct kunit *test, struct test_block *block,
+			int migratetype)
+{
+	struct zone *zone = page_zone(block->page);
+	unsigned long i;
+	int isolated;
+
+	spin_lock_irq(&zone->lock);
+	isolated = PageBuddy(block->page) &&
+		   buddy_order(block->page) == MAX_PAGE_ORDER &&
+		   __isolate_free_page(block->page, MAX_PAGE_ORDER);
+	for (i = 0; isolated && i < MAX_ORDER_NR_PAGES;
+	     i += pageblock_nr_pages)
+		set_pageblock_migratetype(block->page + i, migratetype);
+	if (isolated)
+		__putback_isolated_page(block->page, MAX_PAGE_ORDER,
+					migratetype);
+	spin_unlock_irq(&zone->lock);
+	KUNIT_ASSERT_TRUE(test, isolated);
+}
+
+static void test_highatomic_pageblock(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	long before = deferred_pages();
+
+	start(test);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	change_type(test, block, MIGRATE_HIGHATOMIC);
+	fpr_set_enabled(true);
+	expect_waiting(test, block);
+	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
+
+	change_type(test, block, MIGRATE_MOVABLE);
+	expect_reported(test, block);
+}
+
+static struct kunit_case wait_cases[] = {
+	KUNIT_CASE(test_young_block_waits),
+	KUNIT_CASE(test_reported_at_age),
+	KUNIT_CASE(test_churn_is_left_alone),
+	KUNIT_CASE(test_below_threshold_waits),
+	KUNIT_CASE(test_max_delay),
+	KUNIT_CASE(test_paused),
+#ifdef CONFIG_MEMORY_ISOLATION
+	KUNIT_CASE(test_isolated_pageblock),
+#endif
+	KUNIT_CASE(test_highatomic_pageblock),
+	{}
+};
+
+static struct kunit_suite wait_suite = {
+	.name = "page_reporting_wait",
+	.init = fake_test_init,
+	.test_cases = wait_cases,
+};
+
+kunit_test_suite(wait_suite);
