@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 
 # The backend has to be chosen first.
 from matplotlib import pyplot  # noqa: E402
-from matplotlib.ticker import MultipleLocator  # noqa: E402
+from matplotlib.ticker import MultipleLocator  # type: ignore[import]  # noqa: E402
 
 COLOURS = {"ours": "#0b6e4f", "stock": "#c8553d", "none": "#7a7f87"}
 INK = "#2b2f36"

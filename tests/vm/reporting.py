@@ -83,14 +83,15 @@ def wait_free(vm: Vm, kib: int, tolerance_kib: int) -> None:
     )
 
 
-def assert_reports(vm: Vm, mib: int = 64) -> None:
-    """Check that memory freed from now on is reported."""
+def assert_reports(vm: Vm) -> None:
+    """Check that memory freed from now on is reported.
+
+    The allocator's per-CPU lists may keep an eighth of the guest's memory for
+    many seconds, so far more is freed than is waited for.
+    """
     before = stat(vm, "reported_kb")
-    vm.run(f"touch-free {mib}")
-    wait_until(
-        lambda: stat(vm, "reported_kb") - before >= mib * 1024 * 9 // 10,
-        f"{mib} MiB reported",
-    )
+    vm.run("touch-free 512", timeout=120)
+    wait_until(lambda: stat(vm, "reported_kb") - before >= 192 << 10, "192 MiB reported")
 
 
 def balloon_device(vm: Vm) -> str:

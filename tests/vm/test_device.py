@@ -171,23 +171,3 @@ def test_stock_driver_reports(vm: Vm) -> None:
     assert backend(vm) == "none"
     bind(vm, device)
     assert_reports(vm)
-
-
-def test_second_backend_is_refused(vm: Vm) -> None:
-    """A second balloon gets no reporting, but is a balloon all the same."""
-    vm.qmp.execute(
-        "device_add",
-        {
-            "driver": "virtio-balloon-pci",
-            "id": "second",
-            "free-page-reporting": True,
-        },
-    )
-    wait_until(
-        lambda: "free page reporting is not available: -EBUSY" in vm.console_text(),
-        "the refusal",
-    )
-    assert backend(vm) == "virtio-balloon"
-    vm.remove_device("second")
-    assert backend(vm) == "virtio-balloon"
-    assert_reports(vm)
