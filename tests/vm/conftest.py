@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lab import accel
 from lab.vm import Vm, kernel_image
-from reporting import wait_drained
+from reporting import hold_nothing_back, wait_drained
 
 Boot = Callable[..., AbstractContextManager[Vm]]
 
@@ -42,8 +42,9 @@ def boot(accelerator: str) -> Boot:
 
 @pytest.fixture(scope="module")
 def vm(boot: Boot, request: pytest.FixtureRequest) -> Iterator[Vm]:
-    """Return a guest with default settings that the tests of a module share."""
+    """Return a guest that a module's tests share; it holds nothing back."""
     name = request.module.__name__.removeprefix("test_")
     with boot(name) as guest:
+        hold_nothing_back(guest)
         wait_drained(guest)
         yield guest

@@ -14,6 +14,7 @@ from reporting import (
     balloon_device,
     be_aggressive,
     bind,
+    hold_nothing_back,
     managed_pages,
     meminfo_kib,
     tunable,
@@ -127,6 +128,7 @@ def test_free_page_hinting(boot: Boot) -> None:
     with boot("hinting", balloon=balloon, arguments=arguments) as vm:
         negotiated = features(vm)
         assert negotiated[FREE_PAGE_HINT] == negotiated[REPORTING] == "1"
+        hold_nothing_back(vm)
         vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
         status = "active"
 

@@ -6,7 +6,15 @@ from __future__ import annotations
 import pytest
 from conftest import Boot
 from lab.vm import Vm
-from reporting import SYSFS, assert_reports, stat, tunable, tune, wait_drained
+from reporting import (
+    SYSFS,
+    assert_reports,
+    hold_nothing_back,
+    stat,
+    tunable,
+    tune,
+    wait_drained,
+)
 
 PARAMETERS = "/sys/module/page_reporting/parameters"
 INVALID = "Invalid argument"
@@ -108,6 +116,7 @@ def test_boot_parameters(boot: Boot) -> None:
         "page_reporting.page_reporting_order=5 page_reporting.page_reporting_delay_ms=1"
     )
     with boot("boot-parameters", append=parameters) as vm:
+        hold_nothing_back(vm)
         assert tunable(vm, "order") == 5
         assert tunable(vm, "age_ms") == 1
         assert vm.read(f"{PARAMETERS}/page_reporting_order") == "5"
@@ -125,5 +134,6 @@ def test_bad_boot_parameters_are_ignored(boot: Boot) -> None:
     )
     with boot("bad-boot-parameters", append=parameters) as vm:
         assert (tunable(vm, "order"), tunable(vm, "age_ms")) == defaults
+        hold_nothing_back(vm)
         assert "order 11 is out of range, allowed are 0 to 10" in vm.console_text()
         assert_reports(vm)
