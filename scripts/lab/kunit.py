@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run the KUnit suites on User Mode Linux with the kernel's own kunit.py."""
+"""Run the KUnit suites on User Mode Linux with the kernel's own kunit.py.
+
+Further arguments are passed on to `kunit.py exec`, such as a filter.
+"""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +18,30 @@ if __package__ in (None, ""):
 from lab import kernels, paths
 from lab.tally import summary
 
-OUTPUT = "obj-kunit"
 KUNITCONFIG = "mm/page_reporting/tests/.kunitconfig"
+UML = kernels.Kernel("kunit", paths.TREE, "obj-kunit", (), arch="um")
+
+
+def kunit(*arguments: str) -> int:
+    """Run kunit.py in the integrated tree."""
+    return subprocess.call(
+        ["/usr/bin/python3", "tools/testing/kunit/kunit.py", *arguments],
+        cwd=paths.TREE,
+        env=kernels.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def run(result: Path, arguments: list[str]) -> int:
+    """Configure, build and run; the build is ours, for its progress line."""
+    UML.link()
+    directory = ["--build_dir", UML.output]
+    options = ["--make_options", "CC=ccache gcc"]
+    code = kunit("config", "--kunitconfig", KUNITCONFIG, *directory, *options)
+    if code:
+        return code
+    kernels.make(UML, "all")
+    return kunit("exec", *directory, f"--json={result}", *arguments)
 
 
 def outcomes(group: dict[str, Any]) -> Iterator[str]:
@@ -33,18 +57,12 @@ def main() -> int:
     paths.LOGS.mkdir(parents=True, exist_ok=True)
     result = paths.LOGS / "kunit.json"
     result.unlink(missing_ok=True)
-    print("kunit: building and running the suites on UML", flush=True)
-    command = ["/usr/bin/python3", "tools/testing/kunit/kunit.py", "run"]
-    command += ["--kunitconfig", KUNITCONFIG, "--build_dir", OUTPUT]
-    command += ["--make_options", "CC=ccache gcc", "--json", str(result)]
-    command += ["--jobs", str(os.cpu_count() or 1), *sys.argv[1:]]
-    with paths.locked("kunit"):
-        code = subprocess.call(
-            command,
-            cwd=paths.TREE,
-            env=kernels.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-        )
+    try:
+        with paths.locked("kunit"):
+            code = run(result, sys.argv[1:])
+    except kernels.KernelError as error:
+        print(f"kunit: {error}", file=sys.stderr)
+        code = 1
     seen: list[str] = []
     if result.exists():
         seen = list(outcomes(json.loads(result.read_text(encoding="utf-8"))))
