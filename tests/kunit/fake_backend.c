@@ -12,7 +12,7 @@
 #include "fake_backend.h"
 
 /* Long enough for the slowest machine: reached only when a test fails. */
-#define PATIENCE	(60 * HZ)
+#define PATIENCE	(20 * HZ)
 
 /* === The callback === */
 

@@ -4,6 +4,7 @@
  */
 #include <kunit/test.h>
 #include <linux/jump_label.h>
+#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
 

@@ -19,11 +19,11 @@
 /* Much longer than a test takes, in ms. */
 #define AGES	FPR_MS_MAX
 
-static void start(struct kunit *test)
+static void start(struct kunit *test, unsigned int order)
 {
 	struct fake_backend *fake = test->priv;
 
-	fake->prdev.order = MAX_PAGE_ORDER;
+	fake->prdev.order = order;
 	fake_register(test, fake);
 	fake_wait_quiet(test, fake);
 	fake_forget(fake);
@@ -61,7 +61,7 @@ static void test_young_block_waits(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 
-	start(test);
+	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.age_ms, AGES);
 	test_block_free(block);
 	expect_waiting(test, block);
@@ -76,7 +76,7 @@ static void test_reported_at_age(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	unsigned long freed_at;
 
-	start(test);
+	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.age_ms, 400);
 	freed_at = jiffies;
 	test_block_free(block);
@@ -94,10 +94,7 @@ static void test_churn_is_left_alone(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	unsigned long half = MAX_ORDER_NR_PAGES / 2, freed_at, end;
 
-	fake->prdev.order = MAX_PAGE_ORDER;
-	fake_register(test, fake);
-	fake_wait_quiet(test, fake);
-	fake_forget(fake);
+	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.age_ms, 300);
 	test_block_free_part(block, 0, half);
 	end = jiffies + msecs_to_jiffies(200);
@@ -115,7 +112,7 @@ static void test_below_threshold_waits(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 
-	start(test);
+	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.threshold_kb, FPR_THRESHOLD_KB_MAX);
 	WRITE_ONCE(fpr_tunables.max_delay_ms, AGES);
 	test_block_free(block);
@@ -130,7 +127,7 @@ static void test_max_delay(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 
-	start(test);
+	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.threshold_kb, FPR_THRESHOLD_KB_MAX);
 	WRITE_ONCE(fpr_tunables.max_delay_ms, 100);
 	test_block_free(block);
@@ -141,7 +138,7 @@ static void test_paused(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 
-	start(test);
+	start(test, MAX_PAGE_ORDER);
 	fpr_set_enabled(false);
 	test_block_free(block);
 	expect_waiting(test, block);
@@ -165,12 +162,13 @@ static void undo_isolation(void *context)
 				MIGRATE_MOVABLE);
 }
 
+/* Isolation splits free list entries into pageblocks. */
 static void test_isolated_pageblock(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 	long before = deferred_pages();
 
-	start(test);
+	start(test, pageblock_order);
 	fpr_set_enabled(false);
 	test_block_free(block);
 	KUNIT_ASSERT_EQ(test, 0,
@@ -216,7 +214,7 @@ static void test_highatomic_pageblock(struct kunit *test)
 	struct test_block *block = test_block_alloc(test);
 	long before = deferred_pages();
 
-	start(test);
+	start(test, MAX_PAGE_ORDER);
 	fpr_set_enabled(false);
 	test_block_free(block);
 	change_type(test, block, MIGRATE_HIGHATOMIC);
