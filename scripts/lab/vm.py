@@ -245,7 +245,7 @@ def machine_arguments(
     return [
         QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
         "-machine", "pc", "-cpu", "max", *ACCELERATORS[accel],
-        "-m", memory, "-smp", str(cpus),
+        "-m", memory, "-smp", f"{cpus},sockets={cpus}",
         "-kernel", str(kernel), "-initrd", str(INITRAMFS),
         "-append", f"console=ttyS0 panic=-1 {append}".strip(),
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from reporting import (
     be_aggressive,
     bind,
     hold_nothing_back,
+    free_kib,
     managed_pages,
     meminfo_kib,
     tunable,
@@ -54,7 +55,7 @@ def test_unbind_and_bind_under_load(vm: Vm) -> None:
     be_aggressive(vm)
     vm.run("touch-free 256")
     wait_drained(vm)
-    free, managed = meminfo_kib(vm), managed_pages(vm)
+    free, managed = free_kib(vm), managed_pages(vm)
     start_load(vm, 15)
     for _ in range(8):
         device = unbind(vm)
@@ -73,7 +74,7 @@ def test_unbind_and_bind_under_load(vm: Vm) -> None:
 def test_device_unplugged_and_plugged(vm: Vm) -> None:
     """The device leaves and returns while memory is freed; nothing is lost."""
     wait_drained(vm)
-    free, managed = meminfo_kib(vm), managed_pages(vm)
+    free, managed = free_kib(vm), managed_pages(vm)
     for _ in range(3):
         start_load(vm, 4)
         vm.remove_device("balloon")

@@ -9,8 +9,8 @@ from reporting import (
     assert_reports,
     backend,
     be_aggressive,
+    free_kib,
     managed_pages,
-    meminfo_kib,
     wait_drained,
     wait_free,
 )
@@ -21,8 +21,9 @@ def test_suspend_and_resume(vm: Vm, level: str) -> None:
     """Suspend down to a level of /sys/power/pm_test, with memory just freed."""
     be_aggressive(vm)
     vm.write("/sys/module/suspend/parameters/pm_test_delay", 1)
+    vm.run("touch-free 512", timeout=120)
     wait_drained(vm)
-    free, managed = meminfo_kib(vm), managed_pages(vm)
+    free, managed = free_kib(vm), managed_pages(vm)
     vm.write("/sys/power/pm_test", level)
     for _ in range(3):
         vm.run("touch-free 512; echo freeze >/sys/power/state", timeout=120)
