@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: mm/page_alloc.c
-// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list()
-// Places: 4
+// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), split_large_buddy() in move_freepages_block_isolate()
+// Places: 6
 //
 // The hook learns which memory was freed, not only how far it merged.  What
-// was reported is remembered outside of struct page, so PageReported goes.
+// was reported is remembered outside of struct page, so PageReported goes.  And
+// splitting what is on the free lists for isolation frees nothing.
 
 @include@
 @@
@@ -36,3 +37,14 @@ expression page;
 @@
 - if (page_reported(page))
 -	__ClearPageReported(page);
+
+@split depends on flag@
+expression list[4] where;
+@@
+ move_freepages_block_isolate(...)
+ {
+ <...
+-split_large_buddy(where, FPI_NONE)
++split_large_buddy(where, FPI_SKIP_REPORT_NOTIFY)
+ ...>
+ }

@@ -24,7 +24,7 @@
 
 #include "virtio_balloon_reporting.h"
 
-/* The host is slow when a batch takes longer; said once a start. */
+/* The host is slow when a batch takes longer. */
 #define VIRTBALLOON_REPORTING_SLOW	(5 * HZ)
 
 /* What a device may take to answer before it is reset on removal. */
@@ -44,6 +44,16 @@ static bool virtballoon_reporting_done(struct virtballoon_reporting *vbr)
 	return virtqueue_get_buf(vbr->vq, &unused) || READ_ONCE(vbr->gone);
 }
 
+/* Say that the host is slow, or was; only the first time. */
+static void virtballoon_reporting_complain(struct virtballoon_reporting *vbr,
+					   unsigned long start,
+					   const char *what)
+{
+	dev_warn(&vbr->vdev->dev, "host %s a report of free pages for %u s%s\n",
+		 what, jiffies_to_msecs(jiffies - start) / 1000,
+		 virtqueue_is_broken(vbr->vq) ? ", the queue is broken" : "");
+}
+
 /* Wait until the device is done with the batch or was reset. */
 static int virtballoon_reporting_wait(struct virtballoon_reporting *vbr)
 {
@@ -53,17 +63,34 @@ static int virtballoon_reporting_wait(struct virtballoon_reporting *vbr)
 	if (!wait_event_idle_timeout(*vbr->acked,
 				     virtballoon_reporting_done(vbr),
 				     VIRTBALLOON_REPORTING_SLOW)) {
-		dev_warn(&vbr->vdev->dev,
-			 "host has not answered a report of free pages for %u s%s, still waiting\n",
-			 jiffies_to_msecs(jiffies - start) / 1000,
-			 virtqueue_is_broken(vbr->vq) ?
-			 " and the queue is broken" : "");
+		if (!vbr->warned)
+			virtballoon_reporting_complain(vbr, start,
+						       "has not answered");
 		wait_event_idle(*vbr->acked, virtballoon_reporting_done(vbr));
-		dev_warn(&vbr->vdev->dev,
-			 "report of free pages ended after %u s\n",
-			 jiffies_to_msecs(jiffies - start) / 1000);
+		if (!vbr->warned)
+			virtballoon_reporting_complain(vbr, start,
+						       "did not answer");
+		vbr->warned = true;
 	}
-	return READ_ONCE(vbr->gone) ? -ENODEV : 0;
+	return READ_ONCE(vbr->gone) ? -EAGAIN : 0;
+}
+
+/* Give the batch to the device, unless it is being stopped. */
+static int virtballoon_reporting_submit(struct virtballoon_reporting *vbr,
+					struct scatterlist *sg,
+					unsigned int nents)
+{
+	int err;
+
+	if (READ_ONCE(vbr->stopping))
+		return -EAGAIN;
+	/* The queue is empty, and a batch was chosen to fit. */
+	err = virtqueue_add_inbuf(vbr->vq, sg, nents, vbr,
+				  GFP_NOWAIT | __GFP_NOWARN);
+	if (err)
+		return err;
+	virtqueue_kick(vbr->vq);
+	return 0;
 }
 
 static int virtballoon_reporting_report(struct page_reporting_dev_info *prdev,
@@ -74,17 +101,11 @@ static int virtballoon_reporting_report(struct page_reporting_dev_info *prdev,
 		container_of(prdev, struct virtballoon_reporting, prdev);
 	int err;
 
-	if (READ_ONCE(vbr->gone))
-		return -ENODEV;
-	/* The queue is empty, and a batch was chosen to fit. */
-	err = virtqueue_add_inbuf(vbr->vq, sg, nents, vbr,
-				  GFP_NOWAIT | __GFP_NOWARN);
-	if (err)
-		return err;
-
 	WRITE_ONCE(vbr->in_flight, true);
-	virtqueue_kick(vbr->vq);
-	err = virtballoon_reporting_wait(vbr);
+	smp_mb(); /* pairs with the one in virtballoon_reporting_stop() */
+	err = virtballoon_reporting_submit(vbr, sg, nents);
+	if (!err)
+		err = virtballoon_reporting_wait(vbr);
 	WRITE_ONCE(vbr->in_flight, false);
 	wake_up(vbr->acked);
 	return err;
@@ -111,6 +132,8 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 		return;
 	vbr->vdev = vdev;
 	vbr->acked = acked;
+	vbr->warned = false;
+	vbr->stopping = false;
 	vbr->gone = false;
 	vbr->prdev = (struct page_reporting_dev_info) {
 		.report = virtballoon_reporting_report,
@@ -154,6 +177,8 @@ void virtballoon_reporting_stop(struct virtballoon_reporting *vbr)
 {
 	if (!vbr->registered)
 		return;
+	WRITE_ONCE(vbr->stopping, true);
+	smp_mb(); /* pairs with the one in virtballoon_reporting_report() */
 	if (!wait_event_timeout(*vbr->acked, !READ_ONCE(vbr->in_flight),
 				VIRTBALLOON_REPORTING_GRACE))
 		virtballoon_reporting_abandon(vbr);

@@ -21,8 +21,10 @@ struct virtqueue;
  *		@prdev's report callback only
  * @acked:	woken up by the queue's callback
  * @registered:	@prdev is registered, used by start and stop only
- * @in_flight:	the device has a batch, written by the report callback
- * @gone:	the device was reset or must not be waited for
+ * @warned:	said that the host is slow, used by the report callback
+ * @in_flight:	the device may have a batch, written by the report callback
+ * @stopping:	no batch may be given to the device any more
+ * @gone:	the device was reset, do not wait for it
  */
 struct virtballoon_reporting {
 	struct page_reporting_dev_info prdev;
@@ -30,7 +32,9 @@ struct virtballoon_reporting {
 	struct virtqueue *vq;
 	wait_queue_head_t *acked;
 	bool registered;
+	bool warned;
 	bool in_flight;
+	bool stopping;
 	bool gone;
 };
 

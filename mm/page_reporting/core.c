@@ -332,7 +332,8 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 	refaulted = fpr_mark_freed(fz, pfn, freed_order, jiffies, window);
 	if (refaulted) {
 		fpr_count(FPR_REFAULTED, refaulted << fz->order);
-		fpr_expect_reuse(fz, refaulted << fz->order, jiffies);
+		if (fz->reserve < zone_managed_pages(zone))
+			fpr_expect_reuse(fz, refaulted << fz->order, jiffies);
 	}
 	fpr_wake(fz);
 }
@@ -442,17 +443,23 @@ int fpr_set_order(unsigned int order)
 }
 
 /* Obey a driver that changed page_reporting_order. */
-void fpr_follow_order(struct fpr_backend *backend)
+int fpr_follow_order(struct fpr_backend *backend)
 {
+	int err;
+
 	if (READ_ONCE(page_reporting_order) == READ_ONCE(backend->order))
-		return;
+		return 0;
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	if (fpr_rebuild(fpr_current_order()))
-		pr_warn_ratelimited("no memory to change the order to %u\n",
-				    fpr_current_order());
+	err = fpr_rebuild(fpr_current_order());
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
+	if (err) {
+		pr_warn_ratelimited("no memory to change the order to %u\n",
+				    fpr_current_order());
+		fpr_schedule(backend, HZ);
+	}
+	return err;
 }
 
 /* === Registration === */
@@ -698,7 +705,10 @@ EXPORT_SYMBOL_GPL(page_reporting_unregister);
 
 /* === Flush === */
 
-/* Pages reported by the last flush of all backends. */
+/* One flush at a time, so that each knows what it reported. */
+static DEFINE_MUTEX(fpr_flush_mutex);
+
+/* Pages reported by the last flush. */
 static atomic_long_t fpr_flushed_pages;
 
 unsigned long fpr_last_flush_pages(void)
@@ -748,36 +758,11 @@ static int fpr_await_flush(struct fpr_backend *backend, unsigned long *pages)
 	return backend->flush_error;
 }
 
-/**
- * page_reporting_flush() - report all that is free now
- * @pages:	number of pages that were reported, also when an error is
- *		returned
- *
- * Reports every free block, whatever its age, and returns when the backends
- * have acknowledged all of it.  What the watermarks keep back, and what is
- * freed meanwhile, is not waited for.
- *
- * Context: Process context, may sleep.  Must not be called from the report
- * callback, nor while workqueues are frozen.
- * Return:
- * * %0		- all was reported
- * * %-ENODEV	- there is no backend, or it went away
- * * %-EPERM	- reporting is switched off
- * * %-EAGAIN	- a backend cannot report at the moment
- * * %-ENOMEM	- out of memory
- * * %-ERESTARTSYS - a signal came
- * * another error with which a backend failed, now or before
- */
-int page_reporting_flush(unsigned long *pages)
+static int fpr_flush_all(struct fpr_backend **backends, unsigned long *pages)
 {
-	struct fpr_backend **backends;
 	unsigned int nr, i;
 	int err;
 
-	*pages = 0;
-	backends = kcalloc(nr_node_ids, sizeof(*backends), GFP_KERNEL);
-	if (!backends)
-		return -ENOMEM;
 	drain_all_pages(NULL);
 	nr = fpr_begin_flush(backends);
 	err = nr ? 0 : -ENODEV;
@@ -787,8 +772,47 @@ int page_reporting_flush(unsigned long *pages)
 		fpr_backend_put(backends[i]);
 		err = err ?: this_err;
 	}
-	kfree(backends);
 	atomic_long_set(&fpr_flushed_pages, *pages);
+	return err;
+}
+
+/**
+ * page_reporting_flush() - report all that is free now
+ * @pages:	number of pages that were reported, also when an error is
+ *		returned
+ *
+ * Reports every free block, whatever its age, and returns when the backends
+ * have acknowledged all of it.  What the watermarks keep back, what is in
+ * pageblocks that must be left alone, and what is freed meanwhile is not
+ * waited for.
+ *
+ * Context: Process context, may sleep.  Must not be called from the report
+ * callback, nor while workqueues are frozen; freezing waits for a flush.
+ * Return:
+ * * %0		- all was reported
+ * * %-EIO	- the backend could not report some entries
+ * * %-ENODEV	- there is no backend, or it went away
+ * * %-EPERM	- reporting is switched off
+ * * %-EAGAIN	- a backend cannot report at the moment
+ * * %-ENOMEM	- out of memory
+ * * %-EINTR or %-ERESTARTSYS - a signal came
+ * * another error with which a backend failed, now or before
+ */
+int page_reporting_flush(unsigned long *pages)
+{
+	struct fpr_backend **backends;
+	int err;
+
+	*pages = 0;
+	backends = kcalloc(nr_node_ids, sizeof(*backends), GFP_KERNEL);
+	if (!backends)
+		return -ENOMEM;
+	err = mutex_lock_interruptible(&fpr_flush_mutex);
+	if (!err) {
+		err = fpr_flush_all(backends, pages);
+		mutex_unlock(&fpr_flush_mutex);
+	}
+	kfree(backends);
 	return err;
 }
 EXPORT_SYMBOL_GPL(page_reporting_flush);
@@ -801,6 +825,7 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 {
 	struct fpr_zone *old, *fz;
 	unsigned long i;
+	bool same;
 
 	fz = fpr_zone_alloc(zone, zone->zone_start_pfn, zone_end_pfn(zone),
 			    backend->order);
@@ -810,7 +835,9 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 
 	spin_lock_irq(&zone->lock);
 	old = fpr_zone_get_locked(zone);
-	for (i = 0; old && i < old->nr_segments; i++) {
+	/* A zone that was empty when the order changed has one of another. */
+	same = old && old->order == fz->order;
+	for (i = 0; same && i < old->nr_segments; i++) {
 		struct fpr_segment *segment;
 
 		segment = rcu_dereference_protected(old->segments[i],
@@ -826,6 +853,8 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 	spin_unlock_irq(&zone->lock);
 	if (old) {
 		synchronize_rcu();
+		if (!same)
+			fpr_zone_free_segments(old);
 		fpr_zone_free(old);
 	}
 	return fz;
@@ -853,7 +882,8 @@ static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
 		return;
 	fz = rcu_dereference_protected(*fpr_slot(zone),
 				       lockdep_is_held(&fpr_mutex));
-	if (!fpr_covers(fz, start_pfn, end_pfn))
+	if (!fpr_covers(fz, start_pfn, end_pfn) ||
+	    fz->order != backend->order)
 		fz = fpr_grow(backend, zone);
 	if (!fz)
 		goto out_of_memory;
@@ -957,7 +987,13 @@ MODULE_PARM_DESC(page_reporting_order,
 
 static int fpr_param_set_age(const char *val, const struct kernel_param *kp)
 {
-	return param_set_uint_minmax(val, kp, 0, FPR_MS_MAX);
+	int err;
+
+	mutex_lock(&fpr_mutex);
+	err = param_set_uint_minmax(val, kp, 0, FPR_MS_MAX);
+	fpr_kick_all();
+	mutex_unlock(&fpr_mutex);
+	return err;
 }
 
 static const struct kernel_param_ops fpr_param_age_ops = {

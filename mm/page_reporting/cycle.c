@@ -46,16 +46,21 @@
  */
 #define FPR_PASS_TIME		HZ
 
+/* What could not be reported is not tried again sooner. */
+#define FPR_RETRY		((u32)HZ)
+
 /**
  * struct fpr_pass - what a pass has to do and has done
  * @deadline:	when it should end, to go on later
  * @flush:	report everything, whatever its age and until done
+ * @failed:	a flush could not report all entries
  * @pages:	pages reported so far
  * @err:	why it ended early, or 0
  */
 struct fpr_pass {
 	unsigned long deadline;
 	bool flush;
+	bool failed;
 	unsigned long pages;
 	int err;
 };
@@ -81,20 +86,20 @@ void fpr_batch_destroy(struct fpr_batch *batch)
 	kvfree(batch->sgl);
 }
 
-static void fpr_batch_reset(struct fpr_batch *batch, unsigned long limit)
+static void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare)
 {
 	batch->nr_entries = 0;
 	batch->nr_isolated = 0;
 	batch->pages = 0;
 	batch->isolated_pages = 0;
-	batch->limit = limit;
+	batch->spare = spare;
 }
 
 static bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more)
 {
 	return batch->nr_entries == batch->capacity ||
 	       batch->nr_isolated == batch->capacity ||
-	       batch->isolated_pages + more > batch->limit;
+	       !fpr_may_isolate(batch->spare, batch->isolated_pages, more);
 }
 
 /* Lengthen the last entry by the start of @range.  Returns pages taken. */
@@ -175,7 +180,8 @@ static struct page *fpr_find_buddy(const struct fpr_zone *fz,
 	for (order = fz->order; order <= MAX_PAGE_ORDER; order++) {
 		struct page *head = page - (pfn & ((1UL << order) - 1));
 
-		if (PageBuddy(head) && buddy_order(head) >= order)
+		if (PageBuddy(head) && page_zone(head) == fz->zone &&
+		    buddy_order(head) >= order)
 			return head;
 	}
 	return NULL;
@@ -205,8 +211,11 @@ static void fpr_take_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 	fpr_clear_pending(fz, pfn);
 }
 
-/* Move the due blocks of a free list entry from the tracker to the batch. */
-static void fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
+/*
+ * Move the due blocks of a free list entry from the tracker to the batch.
+ * Returns false if there was no room for all of them.
+ */
+static bool fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
 			 struct fpr_batch *batch,
 			 const struct fpr_range *isolated)
 {
@@ -222,6 +231,7 @@ static void fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
 		     pfn += fpr_block_pages(fz))
 			fpr_take_block(fz, scan, pfn);
 	}
+	return room;
 }
 
 /* Isolate the block at @pfn if it is due.  Returns false for no more room. */
@@ -259,15 +269,21 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 	isolated->nr_pages = 1UL << order;
 	batch->nr_isolated++;
 	batch->isolated_pages += isolated->nr_pages;
-	fpr_take_due(fz, scan, batch, isolated);
-	return true;
+	return fpr_take_due(fz, scan, batch, isolated);
 }
 
-/* Pages that a batch may take from @zone now; 0 says to leave it alone. */
-static unsigned long fpr_zone_limit(struct zone *zone)
+/*
+ * Free pages above the high watermark.  Memory that not every allocation may
+ * use does not count, though it may be reported: CMA and high-atomic.
+ */
+static unsigned long fpr_spare_pages(struct zone *zone)
 {
-	return fpr_batch_limit(zone_page_state(zone, NR_FREE_PAGES),
-			       high_wmark_pages(zone), MAX_ORDER_NR_PAGES);
+	unsigned long taken = high_wmark_pages(zone) +
+			      zone_page_state(zone, NR_FREE_CMA_PAGES) +
+			      READ_ONCE(zone->nr_free_highatomic);
+	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
+
+	return free > taken ? free - taken : 0;
 }
 
 static long fpr_poisoned_pages(void)
@@ -301,7 +317,7 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 	struct fpr_zone *fz;
 	unsigned int i = 0;
 
-	fpr_batch_reset(batch, fpr_zone_limit(zone));
+	fpr_batch_reset(batch, fpr_spare_pages(zone));
 	batch->poisoned = fpr_poisoned_pages();
 	spin_lock_irq(&zone->lock);
 	fz = fpr_zone_get_locked(zone);
@@ -312,7 +328,7 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 		i++;
 	/* The next collection starts with the first one left. */
 	if (fz && i < nr)
-		scan->segment = fpr_segment_index(fz, backend->candidates[i]);
+		fpr_rewind(fz, scan, &backend->candidates[i], nr - i);
 	spin_unlock_irq(&zone->lock);
 	return i;
 }
@@ -415,6 +431,7 @@ static unsigned long fpr_return_stage(struct zone *zone,
 		if (reported)
 			pages += batch->entries[i].nr_pages;
 	}
+	batch->failed = pages < batch->pages;
 	spin_unlock_irq(&zone->lock);
 	return pages;
 }
@@ -497,10 +514,10 @@ static void fpr_aim(struct fpr_backend *backend, struct zone *zone,
 
 	rcu_read_lock();
 	fz = fpr_zone_get(zone);
-	if (fz) {
-		fpr_take_census(fz, &backend->census, scan->now, ceiling);
+	if (fz)
 		reserve = fpr_reserved_blocks(fz, scan->now, ceiling);
-	}
+	if (reserve)
+		fpr_take_census(fz, &backend->census, scan->now, ceiling);
 	fpr_choose_age(scan, &backend->census, reserve, floor, ceiling);
 	if (fz)
 		WRITE_ONCE(fz->age, scan->age + scan->hold);
@@ -521,7 +538,7 @@ static u32 fpr_end_zone_pass(struct zone *zone, const struct fpr_scan *scan)
 	if (fz) {
 		WRITE_ONCE(fz->since, jiffies);
 		if (fz->nr_pending)
-			next = min(scan->next, scan->ceiling) + 1;
+			next = min(scan->next, max(scan->ceiling, FPR_RETRY));
 	}
 	spin_unlock_irq(&zone->lock);
 	return next;
@@ -536,6 +553,15 @@ static int fpr_finish_batch(struct fpr_backend *backend, struct zone *zone,
 	pass->pages += fpr_return_stage(zone, backend, err);
 	fpr_note_result(backend, err);
 	return err;
+}
+
+/* Entries that the backend could not report are pending again. */
+static void fpr_note_failed_entries(struct fpr_scan *scan,
+				    struct fpr_pass *pass)
+{
+	scan->next = min(scan->next, max(scan->age, FPR_RETRY));
+	if (pass->flush)
+		pass->failed = true;
 }
 
 /*
@@ -558,9 +584,11 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 			pass->err = fpr_finish_batch(backend, zone, pass);
 			if (pass->err)
 				return backend->backoff ?: FPR_NEVER;
+			if (backend->batch.failed)
+				fpr_note_failed_entries(scan, pass);
 		} else if (done < nr) {
 			/* Short of memory. */
-			return msecs_to_jiffies(fpr_tunables.max_delay_ms) + 1;
+			return FPR_RETRY;
 		}
 		cond_resched();
 	}
@@ -570,16 +598,12 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
 			 struct fpr_pass *pass)
 {
-	struct fpr_scan scan = {
-		.now = jiffies,
-		.ceiling = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms)),
-		.next = FPR_NEVER,
-	};
+	struct fpr_scan scan = { .now = jiffies, .next = FPR_NEVER };
 	u32 wait = pass->flush ? 0 : fpr_zone_wait(zone);
 
 	if (wait)
 		return wait;
-	/* To a flush everything is due. */
+	/* To a flush everything is due, and nothing is held back. */
 	if (!pass->flush)
 		fpr_aim(backend, zone, &scan);
 	return fpr_drain_zone(backend, zone, &scan, pass);
@@ -622,7 +646,7 @@ static void fpr_end_flush(struct fpr_backend *backend, unsigned long number,
 			  const struct fpr_pass *pass)
 {
 	backend->flush_pages = pass->pages;
-	backend->flush_error = pass->err;
+	backend->flush_error = pass->err ?: (pass->failed ? -EIO : 0);
 	/* Pairs with smp_load_acquire() in fpr_flush_over(). */
 	smp_store_release(&backend->flush_done, number);
 	wake_up_all(&backend->flushed);
@@ -639,8 +663,7 @@ void fpr_work(struct work_struct *work)
 		.flush = flush != backend->flush_done,
 	};
 
-	fpr_follow_order(backend);
-	pass.err = fpr_obstacle(backend);
+	pass.err = fpr_follow_order(backend) ?: fpr_obstacle(backend);
 	if (!pass.err && (pass.flush || fpr_backoff_over(backend)))
 		fpr_pass_zones(backend, &pass);
 	if (pass.flush)

@@ -85,6 +85,7 @@ struct fpr_zone {
 /**
  * struct fpr_scan - where the collect stage is in a zone, and what is due
  * @segment:	index of the next segment
+ * @order:	order of the tracker that @segment belongs to
  * @now:	time at which the ages are taken
  * @age:	a block may be due once it has been pending for so long
  * @hold:	and is due for certain when it has been for so much longer
@@ -94,6 +95,7 @@ struct fpr_zone {
  */
 struct fpr_scan {
 	unsigned long segment;
+	unsigned int order;
 	u32 now;
 	u32 age;
 	u32 hold;
@@ -138,7 +140,8 @@ struct fpr_range {
  * @order:	order of a block when the batch was isolated
  * @pages:	pages in @entries
  * @isolated_pages: pages in @isolated
- * @limit:	most pages to isolate for this batch
+ * @spare:	pages above the high watermark before isolation
+ * @failed:	some entries were not reported
  * @poisoned:	hardware-poisoned pages in the system before isolation
  *
  * Owned by the worker.
@@ -154,7 +157,8 @@ struct fpr_batch {
 	unsigned int order;
 	unsigned long pages;
 	unsigned long isolated_pages;
-	unsigned long limit;
+	unsigned long spare;
+	bool failed;
 	long poisoned;
 };
 
@@ -246,7 +250,7 @@ extern bool fpr_order_chosen;
 extern struct list_head fpr_backends;
 unsigned int fpr_current_order(void);
 int fpr_set_order(unsigned int order);
-void fpr_follow_order(struct fpr_backend *backend);
+int fpr_follow_order(struct fpr_backend *backend);
 void fpr_set_enabled(bool enabled);
 void fpr_kick_all(void);
 unsigned long fpr_pending_pages(void);
@@ -283,6 +287,8 @@ bool fpr_next_due(struct fpr_zone *fz, unsigned long pfn, unsigned long end,
 		  const struct fpr_scan *scan, struct fpr_range *range);
 unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 			 unsigned long *pfns, unsigned int max);
+void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
+		const unsigned long *pfns, unsigned int nr);
 void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 		     u32 ceiling);
 void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages, u32 now);
@@ -323,6 +329,7 @@ static inline unsigned long fpr_segment_pfn(const struct fpr_zone *fz,
 /* policy.c */
 bool fpr_due(const struct fpr_scan *scan, u32 stamp);
 bool fpr_held_back(struct fpr_scan *scan, u32 stamp);
+void fpr_refund(struct fpr_scan *scan, u32 stamp);
 bool fpr_expired(const struct fpr_scan *scan, u32 stamp);
 u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp);
 void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
@@ -330,8 +337,8 @@ void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
 bool fpr_reserve_stale(u32 now, u32 wanted, u32 ceiling);
 bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 		     u32 waited, u32 max_delay);
-unsigned long fpr_batch_limit(unsigned long free, unsigned long high,
-			      unsigned long largest);
+bool fpr_may_isolate(unsigned long spare, unsigned long isolated,
+		     unsigned long more);
 u32 fpr_next_backoff(u32 backoff, u32 base);
 
 /* cycle.c */

@@ -26,26 +26,37 @@
  */
 #define FPR_RESERVE_CEILINGS	3
 
+/* No scan takes longer, so a stamp further ahead is one from long ago. */
+#define FPR_SCAN_TIME_MAX	((u32)HZ * 3600)
+
 /*
  * May a block with this stamp be reported?  A stamp ahead of the time of the
  * scan is that of a block freed meanwhile.
  */
 bool fpr_due(const struct fpr_scan *scan, u32 stamp)
 {
-	return (s32)(scan->now - stamp) >= (s32)scan->age;
+	u32 age = scan->now - stamp;
+
+	return age >= scan->age && age < -FPR_SCAN_TIME_MAX;
 }
 
-/* Has a block been held back for as long as any is? */
+/* Has a block that is due been held back for as long as any is? */
 bool fpr_expired(const struct fpr_scan *scan, u32 stamp)
 {
-	return scan->ceiling &&
-	       (s32)(scan->now - stamp) >= (s32)scan->ceiling;
+	return scan->now - stamp >= scan->ceiling;
+}
+
+/* Give back what a block that was not reported after all used of the quota. */
+void fpr_refund(struct fpr_scan *scan, u32 stamp)
+{
+	if (scan->now - stamp < scan->age + scan->hold)
+		scan->quota++;
 }
 
 /* Must a block that may be reported wait on?  Uses up the quota if not. */
 bool fpr_held_back(struct fpr_scan *scan, u32 stamp)
 {
-	if ((s32)(scan->now - stamp) >= (s32)(scan->age + scan->hold))
+	if (scan->now - stamp >= scan->age + scan->hold)
 		return false;
 	if (!scan->quota)
 		return true;
@@ -115,18 +126,16 @@ bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 }
 
 /*
- * How many pages a batch may take from a zone with @free pages and its high
- * watermark at @high.  Whenever it is not 0, a free list entry of @largest
- * pages fits, and as much again stays above the watermark.
+ * May another @more pages be isolated, with @isolated already and @spare pages
+ * free above the high watermark?  The first free list entry only has to leave
+ * as much again, so that a zone drains to the end.
  */
-unsigned long fpr_batch_limit(unsigned long free, unsigned long high,
-			      unsigned long largest)
+bool fpr_may_isolate(unsigned long spare, unsigned long isolated,
+		     unsigned long more)
 {
-	unsigned long spare = free > high ? free - high : 0;
-
-	if (spare < 2 * largest)
-		return 0;
-	return max(spare / FPR_SPARE_SHARE, largest);
+	if (!isolated)
+		return more <= spare / 2;
+	return isolated + more <= spare / FPR_SPARE_SHARE;
 }
 
 /* The wait after another -EAGAIN, when the last one was @backoff. */

@@ -328,6 +328,11 @@ unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 {
 	unsigned int nr = 0;
 
+	/* Of another order, a tracker is a new one: everything is pending. */
+	if (scan->order != fz->order) {
+		scan->order = fz->order;
+		scan->segment = 0;
+	}
 	for (;;) {
 		scan->segment = find_next_bit(fz->summary, fz->nr_segments,
 					      scan->segment);
@@ -336,6 +341,23 @@ unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 		if (!fpr_collect_segment(fz, scan, pfns, max, &nr))
 			return nr;
 		scan->segment++;
+	}
+}
+
+/* Go back to the first of @nr collected blocks that were not dealt with. */
+void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
+		const unsigned long *pfns, unsigned int nr)
+{
+	unsigned int i;
+
+	scan->segment = fpr_segment_index(fz, pfns[0]);
+	for (i = 0; i < nr; i++) {
+		struct fpr_segment *segment;
+
+		segment = fpr_segment(fz, fpr_segment_index(fz, pfns[i]));
+		if (segment && fpr_block_due(fz, pfns[i], scan))
+			fpr_refund(scan,
+				   segment->stamp[fpr_block_bit(fz, pfns[i])]);
 	}
 }
 

@@ -85,7 +85,8 @@ class SemanticPatch(Rule):
             copy = Path(scratch) / Path(self.target).name
             copy.write_text(source, encoding="utf-8")
             run = subprocess.run(
-                ["spatch", "--very-quiet", "--in-place", "--sp-file", patch, copy],
+                ["spatch", "--very-quiet", "--in-place", "--max-width", "80",
+                 "--sp-file", patch, copy],
                 capture_output=True,
                 text=True,
                 check=False,
