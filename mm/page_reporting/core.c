@@ -38,12 +38,6 @@
 #include "hook.h"
 #include "internal.h"
 
-/*
- * A block freed again so soon after its report, in ceilings, is a refault.  Two,
- * since all that is seen is the end of its use.
- */
-#define FPR_REFAULT_CEILINGS	2
-
 #define FPR_ORDER_UNSET		((unsigned int)-1)
 
 DEFINE_STATIC_KEY_FALSE(page_reporting_enabled);
@@ -74,7 +68,7 @@ atomic_long_t fpr_counters[FPR_NR_COUNTERS];
 
 struct fpr_tunables fpr_tunables __read_mostly = {
 	.age_ms = 500,
-	.max_age_ms = 15000,
+	.max_age_ms = 10000,
 	.threshold_kb = 8192,
 	.max_delay_ms = 1000,
 	.enabled = true,
@@ -327,8 +321,7 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 	fz = fpr_zone_get_locked(zone);
 	if (!fz || merged_order < fz->order)
 		return;
-	window = FPR_REFAULT_CEILINGS *
-		 msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+	window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
 	refaulted = fpr_mark_freed(fz, pfn, freed_order, jiffies, window);
 	if (refaulted) {
 		fpr_count(FPR_REFAULTED, refaulted << fz->order);

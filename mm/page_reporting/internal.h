@@ -35,6 +35,7 @@
  * struct fpr_segment - state of FPR_SEGMENT_BLOCKS consecutive blocks
  * @pending:	blocks that became free and were not reported since
  * @reported:	blocks that were reported and not freed into since
+ * @fresh:	pending blocks that nobody has used since they are tracked
  * @stamp:	when the block last changed to pending or reported
  * @rcu:	for freeing, the collect stage reads without a lock
  *
@@ -43,6 +44,7 @@
 struct fpr_segment {
 	unsigned long pending;
 	unsigned long reported;
+	unsigned long fresh;
 	u32 stamp[FPR_SEGMENT_BLOCKS];
 	struct rcu_head rcu;
 };

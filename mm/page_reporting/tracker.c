@@ -72,7 +72,7 @@ int __init fpr_tracker_init(void)
 	return fpr_segment_cache ? 0 : -ENOMEM;
 }
 
-/* Allocate a segment on node @nid with the blocks of @pending freed @now. */
+/* Allocate a segment on node @nid with the blocks of @pending, as of @now. */
 struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now)
 {
 	struct fpr_segment *segment;
@@ -83,6 +83,7 @@ struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now)
 	if (!segment)
 		return NULL;
 	segment->pending = pending;
+	segment->fresh = pending;
 	for (bit = 0; bit < FPR_SEGMENT_BLOCKS; bit++)
 		segment->stamp[bit] = now;
 	return segment;
@@ -130,6 +131,7 @@ static void fpr_set_pending(struct fpr_zone *fz, unsigned long index,
 	WRITE_ONCE(segment->stamp[bit], now);
 	smp_wmb(); /* pairs with smp_rmb() in fpr_collect() */
 	segment->reported &= ~BIT(bit);
+	segment->fresh &= ~BIT(bit);
 	if (segment->pending & BIT(bit))
 		return;
 	if (!fz->nr_pending)
@@ -200,7 +202,10 @@ void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 	}
 }
 
-/* Every block of @range was reported @now. */
+/*
+ * Every block of @range was reported @now.  The first use of a fresh block
+ * says nothing about when it will be wanted again: it is no refault.
+ */
 void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
 		       u32 now)
 {
@@ -215,7 +220,9 @@ void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
 		if (!segment || segment->pending & BIT(bit))
 			continue;
 		WRITE_ONCE(segment->stamp[bit], now);
-		segment->reported |= BIT(bit);
+		if (!(segment->fresh & BIT(bit)))
+			segment->reported |= BIT(bit);
+		segment->fresh &= ~BIT(bit);
 	}
 }
 
