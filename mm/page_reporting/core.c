@@ -305,14 +305,27 @@ static void fpr_wake(const struct fpr_zone *fz)
 		fpr_schedule(fz->backend, msecs_to_jiffies(ms) + 1);
 }
 
+/* Memory of so many pages was used that the host had to back for that. */
+static void fpr_learn(struct fpr_zone *fz, unsigned long pages)
+{
+	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+	unsigned long refaulted = fpr_recent_take(&fz->recent, pages, jiffies,
+						  window);
+
+	if (!refaulted)
+		return;
+	fpr_count(FPR_REFAULTED, refaulted);
+	if (fz->reserve < zone_managed_pages(fz->zone))
+		fpr_expect_reuse(fz, refaulted, jiffies);
+}
+
 /* The part of page_reporting_notify_free() that is not inlined. */
 void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int freed_order,
 				  unsigned int merged_order)
 {
 	struct fpr_zone *fz;
-	unsigned long refaulted;
-	u32 window;
+	unsigned long backed;
 
 	lockdep_assert_held(&zone->lock);
 	/* The key is on before the table is there. */
@@ -321,13 +334,9 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 	fz = fpr_zone_get_locked(zone);
 	if (!fz || merged_order < fz->order)
 		return;
-	window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
-	refaulted = fpr_mark_freed(fz, pfn, freed_order, jiffies, window);
-	if (refaulted) {
-		fpr_count(FPR_REFAULTED, refaulted << fz->order);
-		if (fz->reserve < zone_managed_pages(zone))
-			fpr_expect_reuse(fz, refaulted << fz->order, jiffies);
-	}
+	backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
+	if (backed)
+		fpr_learn(fz, backed << fz->order);
 	fpr_wake(fz);
 }
 

@@ -392,13 +392,17 @@ static void fpr_put_back(const struct fpr_range *isolated)
 static void fpr_settle_entry(struct fpr_zone *fz, struct zone *zone,
 			     const struct fpr_range *entry, bool reported)
 {
+	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+
 	trace_page_reporting_entry(zone, entry->pfn, entry->nr_pages,
 				   reported);
 	fpr_count(reported ? FPR_REPORTED : FPR_FAILED, entry->nr_pages);
 	if (!fz)
 		return;
 	if (reported)
-		fpr_mark_reported(fz, entry, jiffies);
+		fpr_recent_add(&fz->recent,
+			       fpr_mark_reported(fz, entry, jiffies)
+			       << fz->order, jiffies, window);
 	else
 		fpr_mark_pending(fz, entry, jiffies);
 }

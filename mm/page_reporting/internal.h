@@ -50,6 +50,16 @@ struct fpr_segment {
 };
 
 /**
+ * struct fpr_recent - an amount of memory that is forgotten after a while
+ * @pages:	what was added in this window and in the one before
+ * @since:	when this window began
+ */
+struct fpr_recent {
+	unsigned long pages[2];
+	u32 since;
+};
+
+/**
  * struct fpr_zone - what is tracked of a zone
  * @zone:	the zone
  * @backend:	to which its blocks are reported
@@ -58,6 +68,7 @@ struct fpr_segment {
  * @nr_segments: length of @segments
  * @nr_pending:	blocks that are pending
  * @since:	when @nr_pending last left zero, or a pass last ended
+ * @recent:	memory that was reported lately
  * @reserve:	pages that are held back because they will be wanted again
  * @wanted:	when memory was last found to have been wanted again
  * @age:	age at which the last pass reported, in jiffies
@@ -76,6 +87,7 @@ struct fpr_zone {
 	unsigned long nr_segments;
 	unsigned long nr_pending;
 	u32 since;
+	struct fpr_recent recent;
 	unsigned long reserve;
 	u32 wanted;
 	u32 age;
@@ -215,7 +227,7 @@ struct fpr_backend {
 /* Counters, in the order of fpr_counter_names. */
 enum fpr_counter {
 	FPR_REPORTED,		/* pages that a backend reported */
-	FPR_REFAULTED,		/* pages freed again soon after their report */
+	FPR_REFAULTED,		/* pages wanted again soon after a report */
 	FPR_FAILED,		/* pages that a backend could not report */
 	FPR_SKIPPED,		/* pages found in use when their turn came */
 	FPR_DEFERRED,		/* pages left for later: see cycle.c */
@@ -274,11 +286,11 @@ void fpr_segment_install(struct fpr_zone *fz, unsigned long index,
 struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
 				       unsigned long index);
 unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
-			     unsigned int freed_order, u32 now, u32 window);
+			     unsigned int freed_order, u32 now);
 void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 		      u32 now);
-void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
-		       u32 now);
+unsigned long fpr_mark_reported(struct fpr_zone *fz,
+				const struct fpr_range *range, u32 now);
 bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
 bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
@@ -337,6 +349,10 @@ u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp);
 void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
 		    unsigned long reserve, u32 floor, u32 ceiling);
 bool fpr_reserve_stale(u32 now, u32 wanted, u32 ceiling);
+void fpr_recent_add(struct fpr_recent *recent, unsigned long pages, u32 now,
+		    u32 window);
+unsigned long fpr_recent_take(struct fpr_recent *recent, unsigned long pages,
+			      u32 now, u32 window);
 bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 		     u32 waited, u32 max_delay);
 bool fpr_may_isolate(unsigned long spare, unsigned long isolated,

@@ -72,6 +72,44 @@ u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp)
 	return (fpr_due(scan, stamp) ? scan->ceiling : scan->age) - age;
 }
 
+/* Forget what was added more than one or two windows ago. */
+static void fpr_recent_forget(struct fpr_recent *recent, u32 now, u32 window)
+{
+	u32 elapsed = now - recent->since;
+
+	if (elapsed < window)
+		return;
+	recent->pages[1] = elapsed / 2 < window ? recent->pages[0] : 0;
+	recent->pages[0] = 0;
+	recent->since = now;
+}
+
+/* Remember that so many pages were reported. */
+void fpr_recent_add(struct fpr_recent *recent, unsigned long pages, u32 now,
+		    u32 window)
+{
+	fpr_recent_forget(recent, now, window);
+	recent->pages[0] += pages;
+}
+
+/*
+ * So many pages were used that the host did not back.  Returns how many of
+ * them need not have been: had what was reported lately been held back, the
+ * allocator would have handed that out instead.  No report counts twice.
+ */
+unsigned long fpr_recent_take(struct fpr_recent *recent, unsigned long pages,
+			      u32 now, u32 window)
+{
+	unsigned long older, newer;
+
+	fpr_recent_forget(recent, now, window);
+	older = min(pages, recent->pages[1]);
+	newer = min(pages - older, recent->pages[0]);
+	recent->pages[1] -= older;
+	recent->pages[0] -= newer;
+	return older + newer;
+}
+
 /*
  * Memory that was wanted again soon after it had been reported will be wanted
  * again: that much of it, the reserve, is held back.  The allocator hands out

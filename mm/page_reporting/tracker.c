@@ -157,15 +157,15 @@ static bool fpr_unset_pending(struct fpr_zone *fz, unsigned long index,
 /*
  * Note that the 2^@freed_order pages at @pfn were freed, and that this left
  * every block they are part of entirely free.  Returns the number of these
- * blocks that had been reported no longer than @window ago: memory that the
- * host must have given again.  Blocks that were still pending must have been
- * in use meanwhile, so it was right to wait.
+ * blocks that had been reported when they were last free: memory that the host
+ * had to back again.  Blocks that were still pending must have been in use
+ * meanwhile, so it was right to wait.
  */
 unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
-			     unsigned int freed_order, u32 now, u32 window)
+			     unsigned int freed_order, u32 now)
 {
 	unsigned long end = pfn + (1UL << freed_order);
-	unsigned long refaulted = 0;
+	unsigned long backed = 0;
 
 	for (pfn = round_down(pfn, fpr_block_pages(fz)); pfn < end;
 	     pfn += fpr_block_pages(fz)) {
@@ -175,14 +175,13 @@ unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 
 		if (!segment)
 			continue;
-		if (segment->reported & BIT(bit) &&
-		    now - segment->stamp[bit] <= window)
-			refaulted++;
+		if (segment->reported & BIT(bit))
+			backed++;
 		if (segment->pending & BIT(bit))
 			fz->wanted = now;
 		fpr_set_pending(fz, index, segment, bit, now);
 	}
-	return refaulted;
+	return backed;
 }
 
 /* Every block of @range has free memory that was not reported, as of @now. */
@@ -203,13 +202,13 @@ void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 }
 
 /*
- * Every block of @range was reported @now.  The first use of a fresh block
- * says nothing about when it will be wanted again: it is no refault.
+ * Every block of @range was reported @now.  Returns how many of them had been
+ * used since they are tracked: a fresh one says nothing about what is wanted.
  */
-void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
-		       u32 now)
+unsigned long fpr_mark_reported(struct fpr_zone *fz,
+				const struct fpr_range *range, u32 now)
 {
-	unsigned long pfn;
+	unsigned long pfn, used = 0;
 
 	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages;
 	     pfn += fpr_block_pages(fz)) {
@@ -220,10 +219,12 @@ void fpr_mark_reported(struct fpr_zone *fz, const struct fpr_range *range,
 		if (!segment || segment->pending & BIT(bit))
 			continue;
 		WRITE_ONCE(segment->stamp[bit], now);
+		segment->reported |= BIT(bit);
 		if (!(segment->fresh & BIT(bit)))
-			segment->reported |= BIT(bit);
+			used++;
 		segment->fresh &= ~BIT(bit);
 	}
+	return used;
 }
 
 /* The block at @pfn has nothing to report.  Returns whether it was pending. */
@@ -403,7 +404,7 @@ void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 	}
 }
 
-/* Hold back so many pages more: they were wanted again after a report. */
+/* Hold back so many pages more: they were wanted again soon. */
 void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages, u32 now)
 {
 	lockdep_assert_held(&fz->zone->lock);
