@@ -46,7 +46,7 @@ def test_damage_is_noticed(boot: Boot) -> None:
         vm.run("insmod /modules/broken_backend.ko")
         assert backend(vm) == "unnamed"
 
-        vm.run("(integrity -v -m 64 -s 15; echo status $?) >/tmp/integrity 2>&1 &")
+        vm.run("(integrity -v -m 400 -s 15; echo status $?) >/tmp/integrity 2>&1 &")
         wait_until(lambda: "victim" in vm.read("/tmp/integrity"), "a victim page")
         victim = re.search(r"victim (\d+)", vm.read("/tmp/integrity"))
         assert victim

@@ -19,7 +19,10 @@
 
 #define NO_VICTIM ULONG_MAX
 
-/* The device numbers its queues in this order and leaves out absent ones. */
+/*
+ * The device numbers its queues in this order.  QEMU counts the statistics queue
+ * always, so it must be there for the reporting queue to get its number.
+ */
 enum { INFLATE, DEFLATE, STATS, FREE_PAGE, REPORTING, NR_QUEUES };
 
 static unsigned long victim_pfn = NO_VICTIM;
@@ -83,6 +86,7 @@ static int find_reporting_queue(struct virtio_device *vdev)
 	struct virtqueue_info info[NR_QUEUES] = {
 		[INFLATE] = { .name = "inflate" },
 		[DEFLATE] = { .name = "deflate" },
+		[STATS] = { .name = "stats" },
 		[REPORTING] = { .callback = acknowledge, .name = "reporting" },
 	};
 	struct virtqueue *vqs[NR_QUEUES];
@@ -141,7 +145,10 @@ static int broken_validate(struct virtio_device *vdev)
 	return 0;
 }
 
-static const unsigned int features[] = { VIRTIO_BALLOON_F_REPORTING };
+static const unsigned int features[] = {
+	VIRTIO_BALLOON_F_STATS_VQ,
+	VIRTIO_BALLOON_F_REPORTING,
+};
 
 static const struct virtio_device_id id_table[] = {
 	{ VIRTIO_ID_BALLOON, VIRTIO_DEV_ANY_ID },
