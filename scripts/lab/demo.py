@@ -68,7 +68,10 @@ class Run:
 
 
 class Display:
-    """A bar that moves in a terminal, a line a second elsewhere."""
+    """A bar that moves in a terminal, a line a second elsewhere.
+
+    Its time starts when the memory is freed; the touching before is shown too.
+    """
 
     WIDTH = 40
 
@@ -76,16 +79,20 @@ class Display:
         self._label = label
         self._full = full_mib
         self._live = sys.stdout.isatty()
+        self._interval = 0.1 if self._live else 1.0
         self._next = 0.0
+        self.start: float | None = None
 
-    def show(self, seconds: float, mib: int) -> None:
+    def show(self, at: float, kib: int) -> None:
         """Show how much memory the guest has on the host now."""
-        if not self._live and seconds < self._next:
+        if at < self._next:
             return
-        self._next = seconds + 1
+        self._next = at + self._interval
+        mib = kib // KIB_PER_MIB
         filled = min(round(self.WIDTH * mib / self._full), self.WIDTH)
         bar = "#" * filled + "." * (self.WIDTH - filled)
-        line = f"  {self._label:<14} {seconds:5.1f} s  [{bar}] {mib:5d} MiB"
+        when = "touching" if self.start is None else f"{at - self.start:6.1f} s"
+        line = f"  {self._label:<14} {when:8}  [{bar}] {mib:5d} MiB"
         print(f"\r{line}" if self._live else line, end="", flush=True)
         if not self._live:
             print(flush=True)
@@ -129,14 +136,13 @@ def time_until(samples: list[tuple[float, int]], mib: float) -> float | None:
     return next((at for at, have in samples if at >= 0 and have <= mib), None)
 
 
-def watch(guest: vm.Vm, display: Display, start: float, enough: float) -> None:
-    """Follow the host memory after the free, for as long as it is of interest."""
+def watch(guest: vm.Vm, start: float, enough_mib: float) -> None:
+    """Wait after the free, for as long as the host memory is of interest."""
     while True:
-        seconds, mib = time.monotonic() - start, guest.rss_kib() // KIB_PER_MIB
-        display.show(seconds, mib)
-        if seconds >= (WATCH_SECONDS if mib <= enough else GIVE_UP_SECONDS):
+        enough = guest.rss_kib() <= enough_mib * KIB_PER_MIB
+        if time.monotonic() - start >= (WATCH_SECONDS if enough else GIVE_UP_SECONDS):
             return
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def measure(variant: Variant, accelerator: str, mem_mib: int, free_mib: int) -> Run:
@@ -151,20 +157,20 @@ def measure(variant: Variant, accelerator: str, mem_mib: int, free_mib: int) -> 
     ) as guest:
         release = guest.run("uname -r")
         settle(guest)
-        print(f"{variant.label}: touching {free_mib} MiB ...", flush=True)
-        sampler = RssSampler(guest.pid)
+        display = Display(variant.label, mem_mib)
+        sampler = RssSampler(guest.pid, display.show)
         sampler.start()
         marks = {}
         program = f"touch-free -s {HOLD_SECONDS} {free_mib}"
         for line in guest.stream(program, timeout=600):
             marks[line] = time.monotonic()
             if line == "freeing":
+                display.start = marks[line]
                 peak = guest.rss_kib() // KIB_PER_MIB
         start = marks["freeing"]
-        display = Display(variant.label, peak)
-        watch(guest, display, start, peak - 0.95 * free_mib)
-        display.close()
+        watch(guest, start, peak - 0.95 * free_mib)
         samples = relative(sampler.stop(), start)
+        display.close()
     return Run(
         name=variant.name,
         label=variant.label,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,11 +26,20 @@ def sum_of_rises(samples: list[Sample]) -> int:
 
 
 class RssSampler(threading.Thread):
-    """Collects (time, KiB) of one process until it is stopped."""
+    """Collects (time, KiB) of one process until it is stopped.
 
-    def __init__(self, pid: int, interval: float = 0.02) -> None:
+    A function that is given sees every sample as it is taken.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        observe: Callable[[float, int], None] | None = None,
+        interval: float = 0.02,
+    ) -> None:
         super().__init__(daemon=True)
         self._pid = pid
+        self._observe = observe
         self._interval = interval
         self._stop_asked = threading.Event()
         self.samples: list[Sample] = []
@@ -37,9 +47,12 @@ class RssSampler(threading.Thread):
     def run(self) -> None:
         while not self._stop_asked.wait(self._interval):
             try:
-                self.samples.append((time.monotonic(), rss_kib(self._pid)))
+                sample = time.monotonic(), rss_kib(self._pid)
             except (FileNotFoundError, ProcessLookupError):
                 return
+            self.samples.append(sample)
+            if self._observe is not None:
+                self._observe(*sample)
 
     def stop(self) -> list[Sample]:
         """End the sampling and return everything collected."""
