@@ -72,6 +72,10 @@ test: deps ## run all tests; the last line adds up their results
 demo: kernels image ## show freed memory coming back: build/report/demo.png
 	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
+.PHONY: bench-policy
+bench-policy: kernels image ## when is memory reported? build/report/policy.json
+	@SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench_policy.py
+
 .PHONY: shell
 shell: image ## log in to a guest with our kernel
 	@$(LAB)/shell.py

@@ -19,7 +19,8 @@
 
 static void usage(void)
 {
-	fputs("usage: churn [-p 4k|2m] [-g GAP_MS] [-s SECONDS] MIB\n"
+	fputs("usage: churn [-v] [-p 4k|2m] [-g GAP_MS] [-s SECONDS] MIB\n"
+	      "  -v  print a line for each cycle, too\n"
 	      "  -p  map with small or with huge pages (default 2m)\n"
 	      "  -g  pause between freeing and the next cycle (default 0)\n"
 	      "  -s  run this long (default 10)\n", stderr);
@@ -65,14 +66,16 @@ static double cycle(size_t bytes, int advice)
 int main(int argc, char **argv)
 {
 	unsigned long gap_ms = 0, seconds = 10, cycles = 0;
-	int advice = MADV_HUGEPAGE;
-	double end, spent = 0;
+	int advice = MADV_HUGEPAGE, verbose = 0;
+	double end, took, spent = 0;
 	struct timespec gap;
 	size_t bytes;
 	int option;
 
-	while ((option = getopt(argc, argv, "p:g:s:")) != -1) {
-		if (option == 'p' && !strcmp(optarg, "4k"))
+	while ((option = getopt(argc, argv, "vp:g:s:")) != -1) {
+		if (option == 'v')
+			verbose = 1;
+		else if (option == 'p' && !strcmp(optarg, "4k"))
 			advice = MADV_NOHUGEPAGE;
 		else if (option == 'p' && !strcmp(optarg, "2m"))
 			advice = MADV_HUGEPAGE;
@@ -89,8 +92,12 @@ int main(int argc, char **argv)
 	gap.tv_sec = gap_ms / 1000;
 	gap.tv_nsec = gap_ms % 1000 * 1000000;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (end = now() + seconds; now() < end; cycles++) {
-		spent += cycle(bytes, advice);
+		took = cycle(bytes, advice);
+		spent += took;
+		if (verbose)
+			printf("cycle ms=%.1f\n", took * 1e3);
 		nanosleep(&gap, NULL);
 	}
 	printf("cycles=%lu mean_ms=%.1f\n", cycles,

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Draws the pictures of the benchmarks from their results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lab.bench_guest import VARIANTS, Result
+from lab.demo_plot import COLOURS, INK
+from matplotlib import pyplot  # type: ignore[import]
+
+SHADES = {**COLOURS, "stock250": "#e0a458"}
+LABELS = {variant.name: variant.label for variant in VARIANTS}
+WIDTH = 0.8 / len(VARIANTS)
+
+Results = dict[str, Result]
+
+
+def draw(results: Results, folder: Path, name: str) -> list[Path]:
+    """Draw every picture for which there are results."""
+    pictures = {"": draw_bars, "-age": draw_ages}
+    written = []
+    for suffix, picture in pictures.items():
+        figure = picture(results)
+        if figure is None:
+            continue
+        path = folder / f"{name}{suffix}.png"
+        figure.tight_layout()
+        figure.savefig(path)
+        pyplot.close(figure)
+        written.append(path)
+    return written
+
+
+def draw_bars(results: Results) -> Any:
+    """Compare the kernels: time until memory is back, cost of churn, the rest."""
+    panels = (
+        ("return-", "seconds_95", "{} MiB", "seconds until 95 % is back"),
+        ("churn-", "learned_percent", "{} s", "churned memory given again (%)"),
+        ("churn-", "cycles", "{} s", "cycles of the churn"),
+        ("many", "seconds", "six guests", "seconds until near idle"),
+        ("mixed", "seconds_95", "beside churn", "seconds until 95 % is back"),
+        ("pieces", "redundancy", "small pieces", "reported / freed"),
+    )
+    if not any(key.startswith(panel[0]) for key in results for panel in panels):
+        return None
+    figure, grid = pyplot.subplots(2, 3, figsize=(13, 7), dpi=130)
+    for axes, (prefix, value, label, title) in zip(grid.flat, panels):
+        bars(axes, results, prefix, value, label)
+        style(axes, title)
+    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="lower center",
+                  ncol=len(VARIANTS), frameon=False)
+    figure.subplots_adjust(bottom=0.12)
+    return figure
+
+
+def bars(axes: Any, results: Results, prefix: str, value: str, label: str) -> None:
+    """Draw a group of bars for each step of a benchmark."""
+    names = [key.split("/")[0] for key in results if key.startswith(prefix)]
+    groups = list(dict.fromkeys(names))
+    for place, variant in enumerate(LABELS):
+        heights = [results.get(f"{name}/{variant}", {}).get(value) for name in groups]
+        spots = [group + (place - 1.5) * WIDTH for group in range(len(groups))]
+        axes.bar(spots, [height or 0 for height in heights], WIDTH,
+                 color=SHADES[variant], label=LABELS[variant])
+        for spot, height, name in zip(spots, heights, groups):
+            # a result without a number is that of memory which never came back
+            missing = f"{name}/{variant}" in results and height is None
+            text = "never" if missing else f"{height:g}" if height is not None else ""
+            axes.text(spot, height or 0, text, ha="center", va="bottom", fontsize=7,
+                      rotation=90 if missing else 0, color=SHADES[variant])
+    texts = [label.format(name.removeprefix(prefix)) for name in groups]
+    axes.set_xticks(range(len(groups)), texts)
+
+
+def draw_ages(results: Results) -> Any:
+    """Show what is held back and what waits, over time."""
+    runs = {key: run for key, run in results.items() if key.startswith("age-")}
+    if not runs:
+        return None
+    figure, grid = pyplot.subplots(
+        2, len(runs), figsize=(4.4 * len(runs), 6), dpi=130, sharex="col",
+        squeeze=False,
+    )  # fmt: skip
+    for (key, run), (top, bottom) in zip(runs.items(), grid.T):
+        times, ages, pending, host = zip(*run["series"])
+        top.plot(times, [age / 1000 for age in ages], color=SHADES["ours"])
+        style(top, f"{key.removeprefix('age-').split('/')[0]} churn: age (s)")
+        bottom.plot(times, host, color=SHADES["none"], label="host memory")
+        bottom.plot(times, pending, color=SHADES["stock"], label="pending")
+        style(bottom, "MiB")
+        bottom.set_xlabel("seconds")
+        bottom.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def style(axes: Any, title: str) -> None:
+    """Set the axes: a light grid, no frame."""
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", color="#e3e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, colors=INK, labelsize=8)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

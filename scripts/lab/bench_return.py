@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Benchmarks: how soon is freed memory back at the host?"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+from lab.bench_guest import (
+    KIB_PER_MIB,
+    Bench,
+    Result,
+    between,
+    hold_memory,
+    reaches,
+    rest,
+    start_program,
+    stays_below,
+    wait_for,
+    wait_output,
+)
+from lab.demo import Variant
+from lab.vm import Vm
+from lab.vm_rss import RssSampler, Sample
+
+GIVE_UP_SECONDS = 40
+HOLD_SECONDS = 2
+
+GUESTS = 6
+GUEST_MIB = 1024
+NEAR_IDLE = 1.25
+
+CHURN_MIB = 384
+MIXED_MIB = 1024
+MIXED_SECONDS = 25
+CYCLE_SECONDS = 2.5  # the churn's gap of 1 s, and what touching takes
+
+
+def alone(bench: Bench, variant: Variant, full_mib: int) -> Result:
+    """Free memory in an idle guest; time until 50 % and 95 % of it are back."""
+    mib = bench.mib(full_mib)
+    with bench.guest(variant, f"return-{full_mib}", mib) as guest:
+        hold_memory(guest, mib)
+        time.sleep(bench.seconds(HOLD_SECONDS))
+        peak = guest.rss_kib()
+        enough = peak - 0.95 * mib * KIB_PER_MIB
+        start, samples = free_and_watch([guest], enough, bench.seconds(GIVE_UP_SECONDS))
+    half = peak - 0.50 * mib * KIB_PER_MIB
+    return {
+        "freed_mib": mib,
+        "seconds_50": reaches(samples, start, half),
+        "seconds_95": reaches(samples, start, enough),
+    }
+
+
+def together(bench: Bench, variant: Variant) -> Result:
+    """Free memory in several guests at once; time until all are near idle."""
+    mib = bench.mib(GUEST_MIB)
+    with ExitStack() as stack:
+        guests = [
+            stack.enter_context(bench.booting(variant, f"many{i}", mib, cpus=1))
+            for i in range(GUESTS)
+        ]
+        for guest in guests:
+            rest(guest, bench.seconds(35) if guest is guests[0] else 1)
+        idle = total_kib(guests)
+        for guest in guests:
+            start_program(guest, f"touch-free -s 3600 {mib}")
+        for guest in guests:
+            wait_output(guest, "touch-free", "touched", 600)
+        time.sleep(bench.seconds(HOLD_SECONDS))
+        peak = total_kib(guests)
+        enough = NEAR_IDLE * idle
+        give_up = bench.seconds(2 * GIVE_UP_SECONDS)
+        start, samples = free_and_watch(guests, enough, give_up)
+    return {
+        "guests": GUESTS,
+        "freed_mib": mib,
+        "idle_mib": idle // KIB_PER_MIB,
+        "peak_mib": peak // KIB_PER_MIB,
+        "seconds": reaches(samples, start, enough),
+    }
+
+
+def total_kib(guests: list[Vm]) -> int:
+    """Return the host memory of several guests."""
+    return sum(guest.rss_kib() for guest in guests)
+
+
+def free_and_watch(
+    guests: list[Vm], enough: float, give_up: float
+) -> tuple[float, list[Sample]]:
+    """Kill what holds memory in all guests; sample until enough is back."""
+    samples: list[Sample] = []
+
+    def is_back() -> bool:
+        samples.append((time.monotonic(), total_kib(guests)))
+        return samples[-1][1] <= enough
+
+    with ThreadPoolExecutor(len(guests)) as pool:
+        start = time.monotonic()
+        killed = [pool.submit(guest.run, "killall touch-free") for guest in guests]
+        wait_for(is_back, give_up)
+        for each in killed:
+            each.result()
+    return start, samples
+
+
+def beside_churn(bench: Bench, variant: Variant) -> Result:
+    """Free memory beside a churn that goes on; time until 95 % of it are back.
+
+    What the churn itself gives back and takes again does not count: memory has
+    to stay below the highest level of before, less 95 % of what was freed, for
+    as long as a cycle takes.
+    """
+    mib, churn_mib = bench.mib(MIXED_MIB), bench.mib(CHURN_MIB)
+    seconds = bench.seconds(MIXED_SECONDS)
+    give_up = bench.seconds(GIVE_UP_SECONDS)
+    with bench.guest(variant, "mixed", mib + churn_mib) as guest:
+        hold_memory(guest, mib)
+        run = round(seconds + give_up + CYCLE_SECONDS + 60)
+        start_program(guest, f"churn -g 1000 -s {run} {churn_mib}")
+        sampler = RssSampler(guest.pid)
+        sampler.start()
+        time.sleep(seconds)
+        start = time.monotonic()
+        before = between(sampler.samples, start - 2 * CYCLE_SECONDS, start)
+        level = max(kib for _, kib in before) - 0.95 * mib * KIB_PER_MIB
+        guest.run("killall touch-free")
+
+        def is_back() -> bool:
+            samples = list(sampler.samples)
+            return stays_below(samples, start, level, CYCLE_SECONDS) is not None
+
+        wait_for(is_back, give_up + CYCLE_SECONDS)
+        samples = sampler.stop()
+    return {
+        "freed_mib": mib,
+        "churn_mib": churn_mib,
+        "seconds_95": stays_below(samples, start, level, CYCLE_SECONDS),
+    }
