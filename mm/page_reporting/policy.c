@@ -179,5 +179,5 @@ bool fpr_may_isolate(unsigned long spare, unsigned long isolated,
 /* The wait after another -EAGAIN, when the last one was @backoff. */
 u32 fpr_next_backoff(u32 backoff, u32 base)
 {
-	return min(max3(backoff * 2, base, 1U), (u32)FPR_BACKOFF_MAX);
+	return min_t(u32, max3(backoff * 2, base, 1U), FPR_BACKOFF_MAX);
 }
