@@ -130,6 +130,7 @@ def bind(vm: Vm, device: str) -> None:
     """Give the balloon device back to virtio_balloon."""
     vm.write(f"{BALLOON_DRIVER}/bind", device)
 
+
 def silence(vm: Vm) -> None:
     """Take the balloon's right to read guest memory: it will not answer."""
     found = vm.run("grep -l 0x1002 /sys/bus/pci/devices/*/device").split("/")[-2]
