@@ -126,6 +126,27 @@ static void test_flush_fails(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
 }
 
+/* Entries that failed make it an error, but not one that stops the backend. */
+static void test_flush_fails_partly(struct kunit *test)
+{
+	struct test_block *first = test_block_alloc(test);
+	struct test_block *second = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long pages;
+
+	start(test);
+	test_block_free(first);
+	test_block_free(second);
+	fake->fail_odd = 1;
+	KUNIT_EXPECT_EQ(test, -EIO, page_reporting_flush(&pages));
+	KUNIT_EXPECT_GT(test, fake->failed, 0);
+	KUNIT_EXPECT_EQ(test, pages, fake->pages);
+	KUNIT_EXPECT_EQ(test, fake_core(fake)->error, 0);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, first, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, second, 1));
+}
+
 /* === From two sides === */
 
 struct flush {
@@ -222,19 +243,33 @@ static void test_unregister_during_flush(struct kunit *test)
 
 /* === Held back === */
 
+/* Have a block reported and taken again, so that as much will be held back. */
+static struct test_block *make_reserve(struct kunit *test,
+				       unsigned int max_age_ms)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.max_age_ms, max_age_ms);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	test_block_free(block);
+	fake_wait_quiet(test, fake);
+	KUNIT_ASSERT_TRUE(test, saw(test, block, 1));
+	fake_forget(fake);
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
+	return block;
+}
+
 /* Memory that was wanted again right after its report is not reported soon. */
 static void test_reserve_is_held_back(struct kunit *test)
 {
+	struct test_block *block = make_reserve(test, FPR_MS_MAX);
 	struct fake_backend *fake = test->priv;
-	struct test_block *block;
 	unsigned long pages;
 
-	start(test);
-	WRITE_ONCE(fpr_tunables.age_ms, 0);
-	WRITE_ONCE(fpr_tunables.max_age_ms, FPR_MS_MAX);
 	/* A pass shall happen even if nothing is in excess of the reserve. */
 	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
-	block = test_block_alloc(test);
 	test_block_free(block);
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
@@ -249,14 +284,10 @@ static void test_reserve_is_held_back(struct kunit *test)
 /* Nor is it held back for longer than the ceiling. */
 static void test_reserve_ends(struct kunit *test)
 {
+	struct test_block *block = make_reserve(test, 2000);
 	struct fake_backend *fake = test->priv;
-	struct test_block *block;
 	unsigned long freed_at;
 
-	start(test);
-	WRITE_ONCE(fpr_tunables.age_ms, 0);
-	WRITE_ONCE(fpr_tunables.max_age_ms, 500);
-	block = test_block_alloc(test);
 	freed_at = jiffies;
 	test_block_free(block);
 	fake_wait_quiet(test, fake);
@@ -264,21 +295,20 @@ static void test_reserve_ends(struct kunit *test)
 	KUNIT_ASSERT_GT(test, fake->calls, 0);
 	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
 	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
-			freed_at + msecs_to_jiffies(500));
+			freed_at + msecs_to_jiffies(2000));
 }
 
 /* Memory beyond the reserve comes back as ever. */
 static void test_excess_is_reported(struct kunit *test)
 {
-	struct test_block *other[4], *block;
 	struct fake_backend *fake = test->priv;
+	struct test_block *other[4], *block;
 	unsigned int i, reported = 0;
 
 	for (i = 0; i < ARRAY_SIZE(other); i++)
 		other[i] = test_block_alloc(test);
-	start(test);
-	WRITE_ONCE(fpr_tunables.max_age_ms, FPR_MS_MAX);
-	block = test_block_alloc(test);
+	block = make_reserve(test, FPR_MS_MAX);
+	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
 	for (i = 0; i < ARRAY_SIZE(other); i++)
 		test_block_free(other[i]);
 	test_block_free(block);
@@ -296,6 +326,7 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_flush_without_backend),
 	KUNIT_CASE(test_flush_while_disabled),
 	KUNIT_CASE_PARAM(test_flush_fails, error_gen_params),
+	KUNIT_CASE(test_flush_fails_partly),
 	KUNIT_CASE(test_flush_waits),
 	KUNIT_CASE(test_flush_during_flush),
 	KUNIT_CASE(test_unregister_during_flush),

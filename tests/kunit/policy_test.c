@@ -31,7 +31,10 @@ static const struct due_case due_cases[] = {
 	{ "wrapped, short",	50, 101, U32_MAX - 49, false, 1 },
 	{ "wrapped future",	U32_MAX - 1, 10, 3, false, 15 },
 	{ "stamp 0",		5, 5, 0, true, 0 },
-	{ "longest past",	0x7fffffff, 1, 0, true, 0 },
+	{ "half a lap ago",	0x80000001, 1, 0, true, 0 },
+	{ "ahead by an hour",	100, 1, 100 + 3600 * HZ, false,
+	  1 + 3600 * HZ },
+	{ "nearly a lap ago",	100, 1, 101 + 3600 * HZ, true, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(due, due_cases, name);
@@ -58,6 +61,8 @@ static void test_due_when_foretold(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fpr_due(&scan, c->stamp));
 	scan.now++;
 	KUNIT_EXPECT_TRUE(test, fpr_due(&scan, c->stamp));
+	scan.now += 1000;
+	KUNIT_EXPECT_TRUE(test, fpr_due(&scan, c->stamp));
 }
 
 static void test_expired(struct kunit *test)
@@ -66,9 +71,8 @@ static void test_expired(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, fpr_expired(&scan, U32_MAX - 49));
 	KUNIT_EXPECT_FALSE(test, fpr_expired(&scan, U32_MAX - 48));
-	KUNIT_EXPECT_FALSE(test, fpr_expired(&scan, 51));
 	scan.ceiling = 0;
-	KUNIT_EXPECT_FALSE(test, fpr_expired(&scan, 0));
+	KUNIT_EXPECT_TRUE(test, fpr_expired(&scan, 50));
 }
 
 /* === Holding back === */
@@ -132,6 +136,11 @@ static void test_held_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, scan.quota, 0);
 	KUNIT_EXPECT_TRUE(test, fpr_held_back(&scan, 931));
 	KUNIT_EXPECT_FALSE(test, fpr_held_back(&scan, 930));
+	/* One that was not reported after all makes room for another. */
+	fpr_refund(&scan, 930);
+	KUNIT_EXPECT_EQ(test, scan.quota, 0);
+	fpr_refund(&scan, 931);
+	KUNIT_EXPECT_EQ(test, scan.quota, 1);
 	/* Until the ceiling, now that it has reached the age. */
 	KUNIT_EXPECT_EQ(test, fpr_until_due(&scan, 931), 500 - 69);
 }
@@ -145,6 +154,48 @@ static void test_reserve_stale(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fpr_reserve_stale(101, U32_MAX - 201, 100));
 	/* Three ceilings may be more than 32 bits hold. */
 	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(U32_MAX, 0, U32_MAX / 2));
+}
+
+/* === What was reported lately === */
+
+struct recent_case {
+	const char *name;
+	u32 later[2];		/* times after the first of two reports */
+	unsigned long wanted;
+	unsigned long refaulted;
+	unsigned long left;	/* refaulted if everything is wanted */
+};
+
+/* 100 pages are reported at first, 30 then; a window is 50 jiffies. */
+static const struct recent_case recent_cases[] = {
+	{ "at once", { 0, 0 }, 120, 120, 10 },
+	{ "more than was reported", { 0, 0 }, 200, 130, 0 },
+	{ "nothing", { 0, 0 }, 0, 0, 130 },
+	{ "end of the window", { 10, 49 }, 120, 120, 10 },
+	{ "next window", { 10, 50 }, 120, 120, 10 },
+	{ "two windows", { 60, 70 }, 120, 120, 10 },
+	{ "first forgotten", { 60, 110 }, 120, 30, 0 },
+	{ "all forgotten", { 10, 100 }, 120, 0, 0 },
+	{ "long after", { 10, 100000 }, 120, 0, 0 },
+	{ "first forgotten before", { 100, 101 }, 120, 30, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(recent, recent_cases, name);
+
+static void test_recent(struct kunit *test)
+{
+	const struct recent_case *c = test->param_value;
+	/* The clock wraps in between. */
+	u32 first = U32_MAX - 20, last = first + c->later[1];
+	struct fpr_recent recent = { .since = first };
+
+	fpr_recent_add(&recent, 100, first, 50);
+	fpr_recent_add(&recent, 30, first + c->later[0], 50);
+	KUNIT_EXPECT_EQ(test, c->refaulted,
+			fpr_recent_take(&recent, c->wanted, last, 50));
+	KUNIT_EXPECT_EQ(test, c->left,
+			fpr_recent_take(&recent, ULONG_MAX, last, 50));
+	KUNIT_EXPECT_EQ(test, 0, fpr_recent_take(&recent, ULONG_MAX, last, 50));
 }
 
 /* === Threshold === */
@@ -186,38 +237,35 @@ static void test_pass_wanted(struct kunit *test)
 
 /* === Watermarks === */
 
-struct limit_case {
+struct room_case {
 	const char *name;
-	unsigned long free;
-	unsigned long high;
-	unsigned long largest;
-	unsigned long limit;
+	unsigned long spare;
+	unsigned long isolated;
+	unsigned long more;
+	bool may;
 };
 
-static const struct limit_case limit_cases[] = {
-	{ "empty zone",		0, 0, 1024, 0 },
-	{ "below the mark",	999, 1000, 1024, 0 },
-	{ "at the mark",	1000, 1000, 1024, 0 },
-	{ "far below",		0, ULONG_MAX, 1024, 0 },
-	{ "a page short",	1000 + 2047, 1000, 1024, 0 },
-	{ "just enough",	1000 + 2048, 1000, 1024, 1024 },
-	{ "an eighth is small",	1000 + 8191, 1000, 1024, 1024 },
-	{ "an eighth is equal",	1000 + 8192, 1000, 1024, 1024 },
-	{ "an eighth is more",	1000 + 8200, 1000, 1024, 1025 },
-	{ "large",		1000 + 80000, 1000, 1024, 10000 },
-	{ "page by page",	2, 0, 1, 1 },
+static const struct room_case room_cases[] = {
+	{ "no spare",			0, 0, 1, false },
+	{ "first, all of it",		1024, 0, 1024, false },
+	{ "first, a page short",	2047, 0, 1024, false },
+	{ "first, half of it",		2048, 0, 1024, true },
+	{ "first, a single page",	2, 0, 1, true },
+	{ "second, an eighth",		8192, 512, 512, true },
+	{ "second, a page too many",	8191, 512, 512, false },
+	{ "second, small zone",		2048, 1024, 1, false },
+	{ "first, large zone",		ULONG_MAX, 0, 1024, true },
+	{ "second, large zone",		ULONG_MAX, 1024, 1024, true },
 };
 
-KUNIT_ARRAY_PARAM_DESC(limit, limit_cases, name);
+KUNIT_ARRAY_PARAM_DESC(room, room_cases, name);
 
-static void test_batch_limit(struct kunit *test)
+static void test_may_isolate(struct kunit *test)
 {
-	const struct limit_case *c = test->param_value;
-	unsigned long limit = fpr_batch_limit(c->free, c->high, c->largest);
+	const struct room_case *c = test->param_value;
 
-	KUNIT_EXPECT_EQ(test, limit, c->limit);
-	if (limit)
-		KUNIT_EXPECT_GE(test, c->free - limit, c->high + c->largest);
+	KUNIT_EXPECT_EQ(test, c->may,
+			fpr_may_isolate(c->spare, c->isolated, c->more));
 }
 
 /* === Backoff === */
@@ -258,8 +306,9 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE_PARAM(test_choose_age, choice_gen_params),
 	KUNIT_CASE(test_held_back),
 	KUNIT_CASE(test_reserve_stale),
+	KUNIT_CASE_PARAM(test_recent, recent_gen_params),
 	KUNIT_CASE_PARAM(test_pass_wanted, pass_gen_params),
-	KUNIT_CASE_PARAM(test_batch_limit, limit_gen_params),
+	KUNIT_CASE_PARAM(test_may_isolate, room_gen_params),
 	KUNIT_CASE_PARAM(test_next_backoff, backoff_gen_params),
 	{}
 };

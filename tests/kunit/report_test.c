@@ -5,6 +5,7 @@
  * The expectation is computed from what a test freed, page by page.
  */
 #include <kunit/test.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/prandom.h>
@@ -206,6 +207,35 @@ static void test_partial_reuse(struct kunit *test)
 	expect_clean_calls(test);
 }
 
+/* Blocks here and there in one free list entry, more than a batch takes. */
+static void test_scattered_in_one_entry(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long size = 32, first, expected;
+
+	fake->prdev.capacity = 3;
+	start(test, ilog2(size));
+	for (first = 0; first < MAX_ORDER_NR_PAGES; first += 2 * size)
+		test_block_free_part(block, first, size);
+	fake_wait_quiet(test, fake);
+	expect_exact(test, block);
+
+	fake_forget(fake);
+	fpr_set_enabled(false);
+	test_block_free_part(block, 0, MAX_ORDER_NR_PAGES);
+	fpr_set_enabled(true);
+	fake_wait_quiet(test, fake);
+	for (first = 0; first < MAX_ORDER_NR_PAGES; first += size) {
+		expected = first / size % 2;
+		KUNIT_EXPECT_TRUE_MSG(test, fake_saw(fake, block->pfn + first,
+						     size, expected),
+				      "page %lu", first);
+	}
+	KUNIT_EXPECT_GE(test, fake->calls, MAX_ORDER_NR_PAGES / size / 2 / 3);
+	expect_clean_calls(test);
+}
+
 /* === During a report === */
 
 /* What is at the backend is in no free list, and comes back whole. */
@@ -301,30 +331,23 @@ static void test_counters_add_up(struct kunit *test)
 static void test_refaults_are_counted(struct kunit *test)
 {
 	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
-	struct test_block *block;
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
 	long before;
 
 	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.max_age_ms, FPR_MS_MAX);
 	before = atomic_long_read(refaulted);
-	block = test_block_alloc(test);
+	test_block_free(block);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_EQ(test, before, atomic_long_read(refaulted));
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
 	test_block_free(block);
 	KUNIT_EXPECT_GE(test, atomic_long_read(refaulted) - before,
 			MAX_ORDER_NR_PAGES);
 	/* The rest of the system frees a block now and then. */
 	KUNIT_EXPECT_LE(test, atomic_long_read(refaulted) - before,
 			2 * MAX_ORDER_NR_PAGES);
-}
-
-/* Allocate blocks until it is the one that was freed before. */
-static bool take_back(struct kunit *test, unsigned long pfn)
-{
-	unsigned int i;
-
-	for (i = 0; i < 4 * NR_BLOCKS; i++)
-		if (test_block_alloc(test)->pfn == pfn)
-			return true;
-	return false;
 }
 
 /* A block that is in use again when its turn comes is skipped. */
@@ -338,7 +361,7 @@ static void test_reused_block_is_skipped(struct kunit *test)
 	start(test, MAX_PAGE_ORDER);
 	fpr_set_enabled(false);
 	test_block_free(block);
-	KUNIT_ASSERT_TRUE(test, take_back(test, block->pfn));
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
 	before = atomic_long_read(skipped);
 	fpr_set_enabled(true);
 	fake_wait_quiet(test, fake);
@@ -354,6 +377,7 @@ static struct kunit_case report_cases[] = {
 	KUNIT_CASE_PARAM(test_freed_pieces, small_order_gen_params),
 	KUNIT_CASE_PARAM(test_incomplete_block, order_gen_params),
 	KUNIT_CASE(test_partial_reuse),
+	KUNIT_CASE(test_scattered_in_one_entry),
 	KUNIT_CASE(test_isolated_while_reported),
 	KUNIT_CASE(test_adjacent_blocks_merge),
 	KUNIT_CASE(test_counters_add_up),

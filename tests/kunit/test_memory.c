@@ -61,6 +61,26 @@ void test_block_free(struct test_block *block)
 	__free_pages(block->page, MAX_PAGE_ORDER);
 }
 
+/* Allocate again exactly the block that was freed, if it is still whole. */
+bool test_block_take_back(struct test_block *block)
+{
+	struct zone *zone = page_zone(block->page);
+	bool taken;
+
+	spin_lock_irq(&zone->lock);
+	taken = PageBuddy(block->page) &&
+		buddy_order(block->page) == MAX_PAGE_ORDER &&
+		__isolate_free_page(block->page, MAX_PAGE_ORDER);
+	spin_unlock_irq(&zone->lock);
+	if (!taken)
+		return false;
+	post_alloc_hook(block->page, MAX_PAGE_ORDER, GFP_USER);
+	set_page_refcounted(block->page);
+	memset(block->freed, false, sizeof(block->freed));
+	block->split = false;
+	return true;
+}
+
 /* Free some pages of a block. */
 void test_block_free_part(struct test_block *block, unsigned long first,
 			  unsigned long nr_pages)

@@ -24,6 +24,7 @@ struct test_block {
 
 struct test_block *test_block_alloc(struct kunit *test);
 void test_block_free(struct test_block *block);
+bool test_block_take_back(struct test_block *block);
 void test_block_free_part(struct test_block *block, unsigned long first,
 			  unsigned long nr_pages);
 unsigned long test_pages_astray(unsigned long pfn, unsigned long nr_pages);

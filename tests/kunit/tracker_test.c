@@ -13,7 +13,6 @@
 
 #define STEPS		400
 #define MAX_BLOCKS	24000
-#define REFAULT_WINDOW	300
 
 struct geometry {
 	const char *name;
@@ -55,6 +54,7 @@ struct model_block {
 	bool present;
 	bool pending;
 	bool reported;
+	bool fresh;	/* not used since it is tracked */
 	u32 stamp;
 };
 
@@ -124,6 +124,7 @@ static void model_set_pending(struct tracker_test *tt, unsigned long pfn)
 	if (!block || !block->present)
 		return;
 	block->pending = true;
+	block->fresh = false;
 	block->reported = false;
 	block->stamp = tt->now;
 }
@@ -164,6 +165,7 @@ static void add_segment(struct kunit *test, unsigned long index,
 		block->present = true;
 		block->stamp = tt->now;
 		block->pending = prandom_u32_state(&tt->rnd) % 2;
+		block->fresh = block->pending;
 		if (block->pending)
 			pending |= 1UL << bit;
 	}
@@ -227,6 +229,7 @@ static bool same_block(struct tracker_test *tt, unsigned long i)
 		return !block->present;
 	return block->present && !!(segment->pending & bit) == block->pending &&
 	       !!(segment->reported & bit) == block->reported &&
+	       !!(segment->fresh & bit) == block->fresh &&
 	       segment->stamp[i % BITS_PER_LONG] == block->stamp;
 }
 
@@ -284,7 +287,7 @@ static void step_mark_freed(struct kunit *test)
 	unsigned long size = pages_of_order(order);
 	unsigned long span = tt->nr_blocks * tt->block_pages;
 	unsigned long pfn = model_pfn(tt, 0) + random_below(tt, span);
-	unsigned long refaulted, expected = 0, page, last = ULONG_MAX;
+	unsigned long backed, expected = 0, page, last = ULONG_MAX;
 	bool waited = model_nr_pending(tt);
 
 	pfn -= pfn % size;
@@ -294,8 +297,7 @@ static void step_mark_freed(struct kunit *test)
 		if (page / tt->block_pages == last)
 			continue;
 		last = page / tt->block_pages;
-		if (block && block->reported &&
-		    tt->now - block->stamp <= REFAULT_WINDOW)
+		if (block && block->reported)
 			expected++;
 		if (block && block->pending)
 			tt->wanted = tt->now;
@@ -304,10 +306,9 @@ static void step_mark_freed(struct kunit *test)
 	model_note_since(tt, waited);
 
 	spin_lock_irq(&tt->zone.lock);
-	refaulted = fpr_mark_freed(tt->fz, pfn, order, tt->now,
-				   REFAULT_WINDOW);
+	backed = fpr_mark_freed(tt->fz, pfn, order, tt->now);
 	spin_unlock_irq(&tt->zone.lock);
-	KUNIT_EXPECT_EQ(test, refaulted, expected);
+	KUNIT_EXPECT_EQ(test, backed, expected);
 	assert_same(test, "mark_freed");
 }
 
@@ -331,19 +332,22 @@ static void step_mark_reported(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
 	struct fpr_range range = random_range(tt);
-	unsigned long i;
+	unsigned long i, used, expected = 0;
 
 	for (i = 0; i < range.nr_pages; i += tt->block_pages) {
 		struct model_block *block = model_block(tt, range.pfn + i);
 
 		if (!block->present || block->pending)
 			continue;
+		expected += !block->fresh;
+		block->fresh = false;
 		block->reported = true;
 		block->stamp = tt->now;
 	}
 	spin_lock_irq(&tt->zone.lock);
-	fpr_mark_reported(tt->fz, &range, tt->now);
+	used = fpr_mark_reported(tt->fz, &range, tt->now);
 	spin_unlock_irq(&tt->zone.lock);
+	KUNIT_EXPECT_EQ(test, used, expected);
 	assert_same(test, "mark_reported");
 }
 
@@ -525,6 +529,32 @@ static void step_census(struct kunit *test)
 }
 
 /*
+ * Collect in portions, of which sometimes only a part can be dealt with: the
+ * scan goes back to the first block that was left over.
+ */
+static void collect_with_rewinds(struct tracker_test *tt, struct fpr_scan *scan)
+{
+	unsigned int nr, done, room;
+
+	tt->nr_found = 0;
+	do {
+		room = min((unsigned int)tt->nr_blocks - tt->nr_found,
+			   1U + (unsigned int)random_below(tt, 90));
+		rcu_read_lock();
+		nr = fpr_collect(tt->fz, scan, tt->found + tt->nr_found, room);
+		rcu_read_unlock();
+		done = nr ? 1 + random_below(tt, nr) : 0;
+		tt->nr_found += done;
+		clear_found(tt, tt->nr_found - done);
+		if (done == nr)
+			continue;
+		spin_lock_irq(&tt->zone.lock);
+		fpr_rewind(tt->fz, scan, tt->found + tt->nr_found, nr - done);
+		spin_unlock_irq(&tt->zone.lock);
+	} while (nr && room);
+}
+
+/*
  * Of the blocks that are old enough, a reserve is held back: the youngest, as
  * far as the buckets of the census tell, and none for longer than the ceiling.
  */
@@ -534,33 +564,27 @@ static void step_hold_back(struct kunit *test)
 	struct fpr_scan scan = { .now = tt->now, .next = FPR_NEVER };
 	u32 ceiling = 1 + random_below(tt, 1000);
 	unsigned long reserve = random_below(tt, tt->nr_blocks + 10);
-	unsigned long i, held, certain;
-	u32 width, youngest = U32_MAX, age;
+	unsigned long i, young, certain;
+	u32 width, youngest = U32_MAX;
 
 	rcu_read_lock();
 	fpr_take_census(tt->fz, tt->census, tt->now, ceiling);
-	fpr_choose_age(&scan, tt->census, reserve, 0, ceiling);
-	tt->nr_found = fpr_collect(tt->fz, &scan, tt->found, tt->nr_blocks);
 	rcu_read_unlock();
+	fpr_choose_age(&scan, tt->census, reserve, 0, ceiling);
 	width = tt->census->width;
-
-	held = model_nr_pending(tt) - tt->nr_found;
+	young = count_pending(tt, 0, ceiling);
 	certain = ceiling > width ? count_pending(tt, 0, ceiling - width) : 0;
-	KUNIT_ASSERT_LE(test, held, min(reserve,
-					count_pending(tt, 0, ceiling)));
-	KUNIT_ASSERT_GE(test, held, min(reserve, certain));
-	for (i = 0; i < tt->nr_found; i++) {
-		age = tt->now - model_block(tt, tt->found[i])->stamp;
-		youngest = min(youngest, age);
-		model_block(tt, tt->found[i])->pending = false;
-	}
-	for (i = 0; tt->nr_found && i < tt->nr_blocks; i++) {
-		age = tt->now - tt->blocks[i].stamp;
-		if (tt->blocks[i].pending)
-			KUNIT_ASSERT_LT(test, age, youngest + width);
-	}
+
+	collect_with_rewinds(tt, &scan);
+	assert_same(test, "hold_back");
+	KUNIT_ASSERT_LE(test, model_nr_pending(tt), min(reserve, young));
+	KUNIT_ASSERT_GE(test, model_nr_pending(tt), min(reserve, certain));
 	for (i = 0; i < tt->nr_found; i++)
-		model_block(tt, tt->found[i])->pending = true;
+		youngest = min(youngest, tt->now -
+			       model_block(tt, tt->found[i])->stamp);
+	if (tt->nr_found)
+		KUNIT_ASSERT_EQ(test, 0, count_pending(tt, youngest + width,
+						       U32_MAX));
 }
 
 /* Freeing is what happens most; draining is rare, so that blocks gather. */
@@ -632,10 +656,10 @@ static void test_outside(struct kunit *test)
 
 		KUNIT_EXPECT_EQ(test, 0,
 				fpr_mark_freed(tt->fz, range.pfn,
-					       tt->geometry->order, tt->now,
-					       REFAULT_WINDOW));
+					       tt->geometry->order, tt->now));
 		fpr_mark_pending(tt->fz, &range, tt->now);
-		fpr_mark_reported(tt->fz, &range, tt->now);
+		KUNIT_EXPECT_EQ(test, 0, fpr_mark_reported(tt->fz, &range,
+							   tt->now));
 		KUNIT_EXPECT_FALSE(test, fpr_clear_pending(tt->fz, range.pfn));
 		KUNIT_EXPECT_FALSE(test, fpr_restamp(tt->fz, range.pfn,
 						     tt->now));
