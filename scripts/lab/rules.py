@@ -60,18 +60,18 @@ def count_changes(old: str, new: str) -> int:
 class SemanticPatch(Rule):
     """A .cocci file.
 
-    @places, when stated, is the number of separate places that it changes: a
-    patch of several rules could otherwise match in part.
+    @places is the number of separate places that it changes: a patch of
+    several rules could otherwise match in part, unnoticed.
     """
 
-    places: int | None
+    places: int
 
     def apply(self, source: str) -> str:
         result = self._spatch(source)
         if result == source:
             raise self.fail("matches nowhere")
         changed = count_changes(source, result)
-        if self.places is not None and changed != self.places:
+        if changed != self.places:
             raise self.fail(
                 f"changes {changed} places, '// Places:' allows exactly {self.places}"
             )
@@ -116,30 +116,25 @@ class Edit(Rule):
         return source[:start] + self.new + source[end:]
 
 
-def _header(path: Path, text: str, key: str) -> str | None:
+def _header(path: Path, text: str, key: str) -> str:
     """Read a `// Key: value` comment of a .cocci file."""
     found = re.search(rf"^// {key}:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else None
-
-
-def _required(path: Path, text: str, key: str) -> str:
-    value = _header(path, text, key)
-    if value is None:
+    if not found:
         raise RuleError(f"{path.name}: has no comment line '// {key}: ...'")
-    return value
+    return found[1].strip()
 
 
 def _load_cocci(path: Path) -> SemanticPatch:
     text = path.read_text(encoding="utf-8")
     places = _header(path, text, "Places")
-    if places is not None and (not places.isdigit() or int(places) < 1):
+    if not places.isdigit() or int(places) < 1:
         raise RuleError(f"{path.name}: '// Places:' is '{places}', not 1 or more")
     return SemanticPatch(
         name=path.name,
-        target=_required(path, text, "Target"),
-        looks_for=_required(path, text, "Looks for"),
+        target=_header(path, text, "Target"),
+        looks_for=_header(path, text, "Looks for"),
         text=text,
-        places=int(places) if places else None,
+        places=int(places),
     )
 
 
