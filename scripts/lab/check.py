@@ -254,7 +254,7 @@ def spdx() -> list[str]:
 
 def foreign() -> list[str]:
     """Look for paths and hosts that mean something on one machine only."""
-    here = {str(paths.ROOT), f"{paths.ROOT.parent}/", f"{Path.home()}/"}
+    here = {str(paths.ROOT), f"{Path.home()}/"}
     host = socket.gethostname()
     if len(host) > 3 and host not in ("debian", "localhost"):
         here.add(host)
