@@ -256,7 +256,8 @@ def foreign() -> list[str]:
     """Look for paths and hosts that mean something on one machine only."""
     here = {str(paths.ROOT), f"{Path.home()}/"}
     host = socket.gethostname()
-    if len(host) > 3 and host not in ("debian", "localhost"):
+    # A short name may be any word.
+    if "." in host:
         here.add(host)
     here -= {"/", "//"}
     found = []
