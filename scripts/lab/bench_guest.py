@@ -27,8 +27,8 @@ SYSFS = "/sys/kernel/mm/page_reporting"
 KIB_PER_MIB = 1024
 MINFLT = 7  # in /proc/PID/stat, counted from the field behind the name
 
-# Memory that our kernel reported less than 30 s ago is taken for memory that is
-# wanted again.  A guest has just reported all of its memory when it has booted.
+# The stock kernel takes up to 30 s to report what is free when it has booted,
+# which host memory does not show: it was never used.
 REST_SECONDS = 35
 STEADY_MIB = 8
 

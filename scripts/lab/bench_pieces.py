@@ -7,8 +7,8 @@ the kernel's own counters, so any kernel can be measured.
 
 A block counts as freed when it is free at the end of a round and was not at
 the end of the round before, but only once until it is reported.  A block that
-is taken and freed within a round is therefore not counted: the redundancy
-shown is rather too high.
+is taken and freed within a round is therefore not counted, nor is one that is
+still waiting in the end: the redundancy shown is rather too high.
 """
 
 from __future__ import annotations
@@ -111,5 +111,10 @@ def account(states: list[set[int]], reports: list[list[int]]) -> Result:
         "freed_mib": freed * mib,
         "reported_mib": reported * mib,
         "unreported_mib": len(owed) * mib,
-        "redundancy": round(reported / freed, 3) if freed else None,
+        "redundancy": ratio(reported, freed - len(owed)),
     }
+
+
+def ratio(reported: int, freed: int) -> float | None:
+    """Return how often memory was reported that was freed once."""
+    return round(reported / freed, 3) if freed else None

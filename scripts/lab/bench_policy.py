@@ -54,7 +54,7 @@ def steps() -> list[Step]:
     return [
         *(Step(f"return-{mib}", 70, returning(mib)) for mib in RETURN_MIB),
         *(Step(f"churn-{gap:g}", 120, churning(gap)) for gap in bench_churn.GAPS),
-        Step("many", 140, bench_return.together),
+        Step("many", 260, bench_return.together),
         Step("mixed", 110, bench_return.beside_churn),
         Step("pieces", 170, bench_pieces.redundancy, reporting),
         *(

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 from lab.bench_guest import (
     KIB_PER_MIB,
+    REST_SECONDS,
     Bench,
     Result,
     between,
@@ -60,10 +61,10 @@ def together(bench: Bench, variant: Variant) -> Result:
     with ExitStack() as stack:
         guests = [
             stack.enter_context(bench.booting(variant, f"many{i}", mib, cpus=1))
-            for i in range(GUESTS)
+            for i in range(max(GUESTS // bench.scale, 2))
         ]
         for guest in guests:
-            rest(guest, bench.seconds(35) if guest is guests[0] else 1)
+            rest(guest, bench.seconds(REST_SECONDS))
         idle = total_kib(guests)
         for guest in guests:
             start_program(guest, f"touch-free -s 3600 {mib}")
@@ -75,7 +76,7 @@ def together(bench: Bench, variant: Variant) -> Result:
         give_up = bench.seconds(2 * GIVE_UP_SECONDS)
         start, samples = free_and_watch(guests, enough, give_up)
     return {
-        "guests": GUESTS,
+        "guests": len(guests),
         "freed_mib": mib,
         "idle_mib": idle // KIB_PER_MIB,
         "peak_mib": peak // KIB_PER_MIB,
