@@ -7,11 +7,12 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from lab.paths import BUILD, LOGS
+from lab.paths import BUILD, LOGS, locked
 from lab.vm_channel import Channel, ChannelError, Result
 from lab.vm_qmp import Qmp, QmpError
 from lab.vm_rss import rss_kib
@@ -78,6 +79,7 @@ class Vm:
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: list[socket.socket] = []
+        self._held = ExitStack()
 
     def __enter__(self) -> Vm:
         self.start()
@@ -99,6 +101,8 @@ class Vm:
     def start(self) -> None:
         """Start QEMU and connect to it, without waiting for the guest."""
         LOGS.mkdir(parents=True, exist_ok=True)
+        # Another run may have a guest of this name: its log is not ours.
+        self._held.enter_context(locked(f"vm-{self.name}"))
         self.console.write_text("")
         commands, their_commands = socket.socketpair()
         control, their_control = socket.socketpair()
@@ -137,6 +141,7 @@ class Vm:
         for sock in self._sockets:
             sock.close()
         self._sockets = []
+        self._held.close()
 
     def wait_end(self, timeout: float) -> None:
         """Wait until the guest has powered off by itself."""
