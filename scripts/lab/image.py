@@ -16,6 +16,7 @@ from lab import kernels, paths
 from lab.tree import put, walk
 
 GUEST = paths.ROOT / "tests" / "guest"
+TOOLS = paths.ROOT / "tools" / "mm"
 STAGE = paths.BUILD / "guest"
 MODULES = paths.BUILD / "guest-modules"
 IMAGE = paths.BUILD / "initramfs.gz"
@@ -51,9 +52,9 @@ def run(command: list[str | Path], what: str) -> None:
 
 
 def compile_programs() -> list[Path]:
-    """Compile every tests/guest/*.c that is newer than its binary."""
+    """Compile every program that is newer than its binary."""
     binaries = []
-    for source in sorted(GUEST.glob("*.c")):
+    for source in sorted([*GUEST.glob("*.c"), *TOOLS.glob("*.c")]):
         binary = STAGE / "bin" / source.stem
         binary.parent.mkdir(parents=True, exist_ok=True)
         if not binary.exists() or binary.stat().st_mtime <= source.stat().st_mtime:

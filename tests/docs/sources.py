@@ -14,6 +14,7 @@ ABI = ROOT / "Documentation/ABI/testing/sysfs-kernel-mm-page-reporting"
 SYSFS = "/sys/kernel/mm/page_reporting/"
 
 CORE = ROOT / "mm/page_reporting"
+TOOL = ROOT / "tools/mm/page_reporting_top.c"
 TRACE_HEADER = ROOT / "include/trace/events/page_reporting.h"
 
 Row = list[str]

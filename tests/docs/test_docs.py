@@ -83,6 +83,18 @@ def test_every_tunable_has_a_limit() -> None:
     assert set(sources.limits()) >= set(sources.defaults())
 
 
+def test_tool_follows_sysfs() -> None:
+    """The reader in tools/mm reads files that exist, and is shown as it is."""
+    tool = sources.text(sources.TOOL)
+    read = set(re.findall(r'SYSFS "(\w[\w/]*)"', tool))
+    assert read and read <= sources.attributes()
+    heading = re.search(r'("free",[^;]*);', tool)
+    assert heading
+    columns = re.findall(r'"(\w+)"', heading[1])
+    shown = sources.section(sources.ADMIN_GUIDE, "Watching").splitlines()
+    assert columns in [line.split() for line in shown]
+
+
 def test_boot_parameters() -> None:
     """Every parameter is where people look for it, with the code's range."""
     listing = sources.text(TREE / "Documentation/admin-guide/kernel-parameters.txt")
