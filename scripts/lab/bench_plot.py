@@ -27,7 +27,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
             continue
         path = folder / f"{name}{suffix}.png"
         figure.tight_layout()
-        figure.savefig(path)
+        figure.savefig(path, bbox_inches="tight")
         pyplot.close(figure)
         written.append(path)
     return written
@@ -49,9 +49,8 @@ def draw_bars(results: Results) -> Any:
     for axes, (prefix, value, label, title) in zip(grid.flat, panels):
         bars(axes, results, prefix, value, label)
         style(axes, title)
-    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="lower center",
-                  ncol=len(VARIANTS), frameon=False)
-    figure.subplots_adjust(bottom=0.12)
+    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="upper center",
+                  bbox_to_anchor=(0.5, 0), ncol=len(VARIANTS), frameon=False)
     return figure
 
 
