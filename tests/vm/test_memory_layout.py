@@ -7,6 +7,7 @@ import pytest
 from conftest import Boot
 from lab.vm import Vm, numa_arguments
 from reporting import (
+    SYSFS,
     assert_reports,
     be_aggressive,
     meminfo_kib,
@@ -32,6 +33,8 @@ def test_reports_name_the_right_node(boot: Boot) -> None:
         be_aggressive(vm)
         wait_drained(vm)
         for node in (0, 1):
+            # What the per-CPU lists hold of the other node must not come later.
+            vm.write(f"{SYSFS}/flush", 1)
             with traced(vm, "page_reporting_batch") as events:
                 vm.run(f"touch-free -n {node} 512", timeout=120)
                 wait_drained(vm)
