@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: mm/page_alloc.c
-// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), split_large_buddy() in move_freepages_block_isolate()
-// Places: 6
+// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), split_large_buddy() in move_freepages_block_isolate(), cond_accept_memory() in get_page_from_freelist() and alloc_pages_bulk_noprof(), start_isolate_page_range() in alloc_contig_range_noprof()
+// Places: 10
 //
 // The hook learns which memory was freed, not only how far it merged.  What
 // was reported is remembered outside of struct page, so PageReported goes.  And
 // splitting what is on the free lists for isolation frees nothing.
+//
+// Held blocks are restored where unaccepted memory would be accepted, and when
+// somebody takes memory by address.
 
 @include@
 @@
@@ -46,5 +49,47 @@ expression list[4] where;
  <...
 -split_large_buddy(where, FPI_NONE)
 +split_large_buddy(where, FPI_SKIP_REPORT_NOTIFY)
+ ...>
+ }
+
+@wanted depends on flag@
+identifier zone;
+expression order;
+@@
+ get_page_from_freelist(...)
+ {
+ <...
+ if (cond_accept_memory(zone, order))
+	goto try_this_zone;
++ if (page_reporting_restore(zone, order))
++	goto try_this_zone;
+ ...>
+ }
+
+@bulk depends on flag@
+identifier zone;
+expression order;
+@@
+ alloc_pages_bulk_noprof(...)
+ {
+ <...
+ if (cond_accept_memory(zone, order))
+	goto retry_this_zone;
++ if (page_reporting_restore(zone, order))
++	goto retry_this_zone;
+ ...>
+ }
+
+@contig depends on flag@
+identifier ret, start, end;
+expression list[3] how;
+@@
+ alloc_contig_range_noprof(...)
+ {
+ <...
+ ret = start_isolate_page_range(start, end, how);
+ if (ret)
+	goto done;
++ page_reporting_restore_range(start, end);
  ...>
  }

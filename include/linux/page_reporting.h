@@ -43,6 +43,26 @@
  *		waiting longer each time.  With any other negative error code
  *		nothing was reported, and the core stops calling the backend
  *		until it is enabled again through sysfs.
+ * @restore:	Optional.  Says that the hypervisor does not fault memory back
+ *		in.  Blocks that were reported are then held: the core keeps
+ *		them off the free lists until this callback has brought back
+ *		the one of 2^@order pages at @page, which is an entry that was
+ *		reported.  Called in any context in which memory is allocated:
+ *		must not sleep nor allocate memory, may be entered on several
+ *		processors at once for different blocks, and while @report
+ *		runs for yet others.  The contents of the pages do not matter.
+ *
+ *		A result of 0 says that every page of the block is backed by
+ *		memory.  With a negative error code the block stays held, and
+ *		the core tries again later; page_private() of @page, which is 0
+ *		when a block is reported, is the callback's to remember what
+ *		came back already.
+ *
+ *		While a block is reported and held, all its pages are
+ *		PageOffline.  Cannot be combined with @merge nor with
+ *		debug_pagealloc.
+ * @held_max:	Optional.  Most pages that may be held, 0 for no limit of the
+ *		backend's own.  See page_reporting_limit_held().
  * @order:	Optional.  Smallest block to be reported, as a page order of at
  *		most MAX_PAGE_ORDER.  0 leaves the choice to the core, which
  *		takes pageblock_order.  A user's choice overrides it.
@@ -64,6 +84,9 @@
 struct page_reporting_dev_info {
 	int (*report)(struct page_reporting_dev_info *prdev,
 		      struct scatterlist *sg, unsigned int nents);
+	int (*restore)(struct page_reporting_dev_info *prdev,
+		       struct page *page, unsigned int order);
+	unsigned long held_max;
 	unsigned int order;
 	unsigned int capacity;
 	bool merge;
@@ -87,6 +110,17 @@ static inline void page_reporting_entry_failed(struct scatterlist *sg)
 int page_reporting_register(struct page_reporting_dev_info *prdev);
 void page_reporting_unregister(struct page_reporting_dev_info *prdev);
 int page_reporting_flush(unsigned long *pages);
+int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
+			      unsigned long pages);
+
+#ifdef CONFIG_PAGE_REPORTING
+int page_reporting_restore_all(void);
+#else
+static inline int page_reporting_restore_all(void)
+{
+	return 0;
+}
+#endif
 
 /* The order in use, or the one asked for while there is no backend. */
 extern unsigned int page_reporting_order;

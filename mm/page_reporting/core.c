@@ -10,7 +10,8 @@
  *
  *	mem_hotplug_lock
  *	    fpr_mutex: fpr_backends, fpr_table, the order
- *	        zone->lock (interrupts off): a tracker and its segments
+ *	        zone->lock (interrupts off): a tracker and its segments, what
+ *	        |		is held
  *	            timer base lock
  *
  * A pass runs without any of these while it is in report().  Trackers and
@@ -71,6 +72,8 @@ struct fpr_tunables fpr_tunables __read_mostly = {
 	.max_age_ms = 10000,
 	.threshold_kb = 8192,
 	.max_delay_ms = 1000,
+	.held_max_kb = FPR_HELD_KB_MAX,
+	.held_reserve_percent = 5,
 	.enabled = true,
 };
 
@@ -293,7 +296,8 @@ static void fpr_timer(struct timer_list *timer)
 	queue_work(backend->wq, &backend->work);
 }
 
-static void fpr_wake(const struct fpr_zone *fz)
+/* Start a pass when there is something for it to do. */
+void fpr_wake(const struct fpr_zone *fz)
 {
 	unsigned long excess_kb = fpr_excess_pages(fz) << (PAGE_SHIFT - 10);
 	unsigned int threshold = READ_ONCE(fpr_tunables.threshold_kb);
@@ -306,7 +310,7 @@ static void fpr_wake(const struct fpr_zone *fz)
 }
 
 /* Memory of so many pages was used that the host had to back for that. */
-static void fpr_learn(struct fpr_zone *fz, unsigned long pages)
+void fpr_learn(struct fpr_zone *fz, unsigned long pages)
 {
 	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
 	unsigned long refaulted = fpr_recent_take(&fz->recent, pages, jiffies,
@@ -488,6 +492,16 @@ static int fpr_validate(const struct page_reporting_dev_info *prdev)
 		       PAGE_REPORTING_CAPACITY_MAX);
 		return -E2BIG;
 	}
+	if (prdev->restore && prdev->merge) {
+		pr_err("backend %s asks for merged entries, which cannot be restored\n",
+		       fpr_name(prdev));
+		return -EINVAL;
+	}
+	if (prdev->restore && debug_pagealloc_enabled()) {
+		pr_err("backend %s cannot hold memory with debug_pagealloc, which unmaps it\n",
+		       fpr_name(prdev));
+		return -EOPNOTSUPP;
+	}
 	if (prdev->nodes && !nodes_intersects(*prdev->nodes,
 					      node_possible_map)) {
 		pr_err("backend %s asks for nodes %*pbl, possible are %*pbl\n",
@@ -507,10 +521,54 @@ static void fpr_backend_destroy(struct fpr_backend *backend)
 	kfree(backend);
 }
 
-static void fpr_backend_put(struct fpr_backend *backend)
+void fpr_backend_put(struct fpr_backend *backend)
 {
 	if (refcount_dec_and_test(&backend->refs))
 		fpr_backend_destroy(backend);
+}
+
+/* The backend that @prdev was registered as, or NULL.  To be put. */
+struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev)
+{
+	struct fpr_backend *backend;
+
+	guard(mutex)(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node) {
+		if (backend->prdev == prdev && !backend->stopping) {
+			refcount_inc(&backend->refs);
+			return backend;
+		}
+	}
+	return NULL;
+}
+
+/* All backends in an array that NULL ends, or NULL for no memory. */
+struct fpr_backend **fpr_backends_get(void)
+{
+	struct fpr_backend **backends, *backend;
+	unsigned int nr = 0;
+
+	/* No node has two backends. */
+	backends = kcalloc(nr_node_ids + 1, sizeof(*backends), GFP_KERNEL);
+	if (!backends)
+		return NULL;
+	guard(mutex)(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node) {
+		if (backend->stopping)
+			continue;
+		refcount_inc(&backend->refs);
+		backends[nr++] = backend;
+	}
+	return backends;
+}
+
+void fpr_backends_put(struct fpr_backend **backends)
+{
+	struct fpr_backend **backend;
+
+	for (backend = backends; backend && *backend; backend++)
+		fpr_backend_put(*backend);
+	kfree(backends);
 }
 
 static struct fpr_backend *
@@ -525,6 +583,7 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	backend->name = fpr_name(prdev);
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
 	backend->order = FPR_ORDER_UNSET;
+	backend->held_max = prdev->held_max ?: ULONG_MAX;
 	timer_setup(&backend->timer, fpr_timer, 0);
 	INIT_WORK(&backend->work, fpr_work);
 	refcount_set(&backend->refs, 1);
@@ -586,7 +645,7 @@ static int fpr_add_backend(struct fpr_backend *backend)
 		       backend->name, other->name);
 		return -EBUSY;
 	}
-	err = fpr_alloc_table();
+	err = fpr_alloc_table() ?: fpr_held_attach(backend);
 	if (err)
 		return err;
 	order = list_empty(&fpr_backends) ? fpr_first_order(backend) :
@@ -595,6 +654,7 @@ static int fpr_add_backend(struct fpr_backend *backend)
 	err = fpr_rebuild(order);
 	if (err) {
 		list_del(&backend->node);
+		fpr_held_detach(backend);
 		return err;
 	}
 	trace_page_reporting_register(backend->name, order);
@@ -603,6 +663,13 @@ static int fpr_add_backend(struct fpr_backend *backend)
 		nodemask_pr_args(&backend->nodes));
 	fpr_schedule(backend, msecs_to_jiffies(fpr_tunables.age_ms) + 1);
 	return 0;
+}
+
+static void fpr_disable_hooks(const struct page_reporting_dev_info *prdev)
+{
+	if (prdev->restore)
+		static_branch_dec(&page_reporting_holding);
+	static_branch_dec(&page_reporting_enabled);
 }
 
 /**
@@ -616,7 +683,9 @@ static int fpr_add_backend(struct fpr_backend *backend)
  * an internal mutex; must not be called from the report callback.
  * Return:
  * * %0		- @prdev is registered
- * * %-EINVAL	- there is no report callback
+ * * %-EINVAL	- there is no report callback, or @prdev asks for both merged
+ *		  entries and a restore callback
+ * * %-EOPNOTSUPP - held memory and debug_pagealloc exclude each other
  * * %-ERANGE	- the order is larger than MAX_PAGE_ORDER
  * * %-E2BIG	- the capacity is larger than PAGE_REPORTING_CAPACITY_MAX
  * * %-ENODEV	- none of the nodes is possible on this system
@@ -636,13 +705,15 @@ int page_reporting_register(struct page_reporting_dev_info *prdev)
 
 	/* Takes cpu_hotplug_lock, which is ordered before mem_hotplug_lock. */
 	static_branch_inc(&page_reporting_enabled);
+	if (prdev->restore)
+		static_branch_inc(&page_reporting_holding);
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
 	err = fpr_add_backend(backend);
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	if (err) {
-		static_branch_dec(&page_reporting_enabled);
+		fpr_disable_hooks(prdev);
 		fpr_backend_destroy(backend);
 	}
 	return err;
@@ -669,13 +740,14 @@ static void fpr_end_removal(struct fpr_backend *backend)
 {
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
+	fpr_held_detach(backend);
 	fpr_remove_trackers(backend);
 	list_del(&backend->node);
 	if (list_empty(&fpr_backends) && !fpr_order_chosen)
 		WRITE_ONCE(page_reporting_order, FPR_ORDER_UNSET);
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
-	static_branch_dec(&page_reporting_enabled);
+	fpr_disable_hooks(backend->prdev);
 }
 
 /**
@@ -683,7 +755,9 @@ static void fpr_end_removal(struct fpr_backend *backend)
  * @prdev:	backend; one that is not registered is ignored
  *
  * When this function returns, all memory is back in the allocator, no callback
- * runs and none will.  A callback that waits for the hypervisor is waited for:
+ * runs and none will.  Held memory that the hypervisor does not give back is
+ * lost to the system, with a message; a backend that can stay should call
+ * page_reporting_limit_held() before, which tells.  A callback that waits for the hypervisor is waited for:
  * it is up to the backend to end that wait first if it has to.
  *
  * Context: Process context, may sleep.  Takes mem_hotplug_lock for reading and
@@ -947,11 +1021,26 @@ static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
 		fpr_forget(fz, i);
 }
 
+/* Memory that is about to leave must not leave a hole behind. */
+static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
+{
+	int err = page_reporting_restore_range(start_pfn, end_pfn);
+
+	if (err)
+		pr_notice("page frames %#lx to %#lx stay online: the hypervisor did not give held memory back\n",
+			  start_pfn, end_pfn - 1);
+	return err;
+}
+
 static int fpr_memory_notify(struct notifier_block *nb, unsigned long action,
 			     void *data)
 {
 	const struct memory_notify *memory = data;
 	unsigned long end_pfn = memory->start_pfn + memory->nr_pages;
+
+	if (action == MEM_GOING_OFFLINE)
+		return notifier_from_errno(fpr_memory_leaves(memory->start_pfn,
+							     end_pfn));
 
 	guard(mutex)(&fpr_mutex);
 	switch (action) {
@@ -1015,6 +1104,6 @@ static int __init fpr_init(void)
 	if (err)
 		return err;
 	hotplug_memory_notifier(fpr_memory_notify, DEFAULT_CALLBACK_PRI);
-	return fpr_sysfs_init();
+	return fpr_held_init() ?: fpr_sysfs_init();
 }
 subsys_initcall(fpr_init);

@@ -7,7 +7,8 @@
  * collects	due blocks, without a lock,
  * isolates	those that are still free, under zone->lock,
  * reports	them through the backend, with no lock held,
- * returns	them to the tail of their free lists, under zone->lock.
+ * returns	them to the tail of their free lists, under zone->lock; or
+ *		holds those that the hypervisor keeps, see held.c.
  *
  * The time under zone->lock is bounded by the capacity of a batch: each stage
  * handles at most that many free list entries, whatever the size of the zone
@@ -18,7 +19,8 @@
  * bit stays, and it waits anew.  Memory is deferred in pageblocks that are
  * being isolated, because somebody is about to take them, and in pageblocks
  * reserved for high-order atomic allocations, because those cannot wait for a
- * batch to return.  A zone that is short of memory is left alone.
+ * batch to return.  Contiguous memory areas (CMA) are not held: their owners
+ * take them by address.  A zone that is short of memory is left alone.
  *
  * Each backend has one work item, so its batch has one user.
  */
@@ -38,6 +40,7 @@
 #include <trace/events/page_reporting.h>
 
 #include "../internal.h"
+#include "hook.h"
 #include "internal.h"
 
 /*
@@ -86,19 +89,22 @@ void fpr_batch_destroy(struct fpr_batch *batch)
 	kvfree(batch->sgl);
 }
 
-static void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare)
+static void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
+			    unsigned long room)
 {
 	batch->nr_entries = 0;
 	batch->nr_isolated = 0;
 	batch->pages = 0;
 	batch->isolated_pages = 0;
 	batch->spare = spare;
+	batch->room = room;
 }
 
 static bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more)
 {
 	return batch->nr_entries == batch->capacity ||
 	       batch->nr_isolated == batch->capacity ||
+	       batch->isolated_pages + more > batch->room ||
 	       !fpr_may_isolate(batch->spare, batch->isolated_pages, more);
 }
 
@@ -199,6 +205,28 @@ static bool fpr_in_highatomic_pageblock(struct page *page)
 	return is_migrate_highatomic(get_pageblock_migratetype(page));
 }
 
+static bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)
+{
+	bool holds = fz->backend->prdev->restore;
+
+	return fpr_in_isolated_pageblock(page) ||
+	       fpr_in_highatomic_pageblock(page) ||
+	       (holds && is_migrate_cma_page(page));
+}
+
+/* The block at @pfn is not free: drop its bit. */
+static void fpr_skip_block(struct fpr_zone *fz, unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	fpr_clear_pending(fz, pfn);
+	/* A tracker of another order does not know what is held. */
+	if (page && fpr_is_held(page))
+		return;
+	fz->wanted = jiffies;
+	fpr_count(FPR_SKIPPED, fpr_block_pages(fz));
+}
+
 /*
  * Take a block that is about to be reported off the tracker.  One that was
  * held back for nothing makes the reserve smaller.
@@ -248,13 +276,10 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 
 	buddy = fpr_find_buddy(fz, pfn);
 	if (!buddy) {
-		fpr_clear_pending(fz, pfn);
-		fz->wanted = jiffies;
-		fpr_count(FPR_SKIPPED, fpr_block_pages(fz));
+		fpr_skip_block(fz, pfn);
 		return true;
 	}
-	if (fpr_in_isolated_pageblock(buddy) ||
-	    fpr_in_highatomic_pageblock(buddy)) {
+	if (fpr_must_defer(fz, buddy)) {
 		fpr_restamp(fz, pfn, jiffies);
 		fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
 		return true;
@@ -274,15 +299,20 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 
 /*
  * Free pages above the high watermark.  Memory that not every allocation may
- * use does not count, though it may be reported: CMA and high-atomic.
+ * use does not count, though it may be reported: CMA and high-atomic.  What is
+ * given away for longer than a batch must leave the zone more than that.
  */
-static unsigned long fpr_spare_pages(struct zone *zone)
+static unsigned long fpr_spare_pages(struct zone *zone,
+				     const struct fpr_backend *backend)
 {
 	unsigned long taken = high_wmark_pages(zone) +
 			      zone_page_state(zone, NR_FREE_CMA_PAGES) +
-			      READ_ONCE(zone->nr_free_highatomic);
+			      READ_ONCE(zone->nr_free_highatomic) +
+			      page_reporting_held(zone);
 	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
 
+	if (backend->prdev->restore)
+		taken += fpr_held_reserve(zone);
 	return free > taken ? free - taken : 0;
 }
 
@@ -314,10 +344,12 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 				      unsigned int nr)
 {
 	struct fpr_batch *batch = &backend->batch;
+	unsigned long room = backend->prdev->restore ? fpr_held_room(backend) :
+						       ULONG_MAX;
 	struct fpr_zone *fz;
 	unsigned int i = 0;
 
-	fpr_batch_reset(batch, fpr_spare_pages(zone));
+	fpr_batch_reset(batch, fpr_spare_pages(zone, backend), room);
 	batch->poisoned = fpr_poisoned_pages();
 	spin_lock_irq(&zone->lock);
 	fz = fpr_zone_get_locked(zone);
@@ -333,6 +365,17 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 	return i;
 }
 
+/* Nobody may look at pages that the hypervisor is going to keep. */
+static void fpr_conceal_batch(const struct fpr_batch *batch)
+{
+	unsigned int i;
+
+	page_offline_begin();
+	for (i = 0; i < batch->nr_entries; i++)
+		fpr_conceal(&batch->entries[i]);
+	page_offline_end();
+}
+
 static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 {
 	struct page_reporting_dev_info *prdev = backend->prdev;
@@ -341,6 +384,8 @@ static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 	int err;
 
 	fpr_batch_seal(batch);
+	if (prdev->restore)
+		fpr_conceal_batch(batch);
 	err = prdev->report(prdev, batch->sgl, batch->nr_entries);
 	fpr_count(FPR_BATCHES, 1);
 	trace_page_reporting_batch(zone, batch->order, batch->nr_entries,
@@ -354,12 +399,11 @@ static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
  * has marked meanwhile: it does not find free pages that are isolated.  They
  * stay out of the allocator, with a reference as if it had found them.
  */
-static void fpr_put_back_healthy(const struct fpr_range *isolated)
+void fpr_put_back_healthy(const struct fpr_range *range)
 {
 	unsigned long pfn;
 
-	for (pfn = isolated->pfn; pfn < isolated->pfn + isolated->nr_pages;
-	     pfn++) {
+	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 
 		if (PageHWPoison(page))
@@ -374,18 +418,76 @@ static void fpr_put_back_healthy(const struct fpr_range *isolated)
  * Put what was isolated back, in pieces of a pageblock at most: the pageblocks
  * of a larger one may have come to differ in their migratetype meanwhile.
  */
-static void fpr_put_back(const struct fpr_range *isolated)
+void fpr_put_back(const struct fpr_range *range)
 {
-	unsigned long piece = min(isolated->nr_pages, pageblock_nr_pages);
-	unsigned long pfn;
+	struct fpr_range rest = *range;
 
-	for (pfn = isolated->pfn; pfn < isolated->pfn + isolated->nr_pages;
-	     pfn += piece) {
-		struct page *page = pfn_to_page(pfn);
+	while (rest.nr_pages) {
+		unsigned long piece = min(fpr_aligned_pages(&rest),
+					  pageblock_nr_pages);
+		struct page *page = pfn_to_page(rest.pfn);
 
 		__putback_isolated_page(page, ilog2(piece),
 					get_pageblock_migratetype(page));
+		rest.pfn += piece;
+		rest.nr_pages -= piece;
 	}
+}
+
+static void fpr_put_back_part(const struct fpr_batch *batch,
+			      unsigned long pfn, unsigned long end)
+{
+	struct fpr_range part = { .pfn = pfn, .nr_pages = end - pfn };
+
+	if (batch->healthy)
+		fpr_put_back(&part);
+	else
+		fpr_put_back_healthy(&part);
+}
+
+/* Was an entry reported, by a call that ended with @err? */
+static bool fpr_entry_reported(const struct fpr_batch *batch, unsigned int i,
+			       int err)
+{
+	return !err && batch->sgl[i].length;
+}
+
+/*
+ * Hold the reported entries and put the rest back.  The entries are in the
+ * order in which their memory was isolated.
+ */
+static void fpr_hold_batch(struct zone *zone, const struct fpr_batch *batch,
+			   int err)
+{
+	const struct fpr_range *entry = batch->entries;
+	unsigned int i, at = 0;
+
+	for (i = 0; i < batch->nr_isolated; i++) {
+		unsigned long pfn = batch->isolated[i].pfn;
+		unsigned long end = pfn + batch->isolated[i].nr_pages;
+
+		for (; at < batch->nr_entries && entry[at].pfn >= pfn &&
+		       entry[at].pfn < end; at++) {
+			if (!fpr_entry_reported(batch, at, err)) {
+				fpr_reveal(&entry[at]);
+				continue;
+			}
+			fpr_put_back_part(batch, pfn, entry[at].pfn);
+			fpr_hold(zone, &entry[at]);
+			pfn = entry[at].pfn + entry[at].nr_pages;
+		}
+		fpr_put_back_part(batch, pfn, end);
+	}
+}
+
+static void fpr_put_back_batch(const struct fpr_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr_isolated; i++)
+		fpr_put_back_part(batch, batch->isolated[i].pfn,
+				  batch->isolated[i].pfn +
+				  batch->isolated[i].nr_pages);
 }
 
 /* Note what became of an entry.  @fz is NULL if the tracker was replaced. */
@@ -412,24 +514,22 @@ static unsigned long fpr_return_stage(struct zone *zone,
 				      struct fpr_backend *backend, int err)
 {
 	struct fpr_batch *batch = &backend->batch;
-	bool healthy = batch->poisoned == fpr_poisoned_pages();
 	unsigned long pages = 0;
 	struct fpr_zone *fz;
 	unsigned int i;
 
+	batch->healthy = batch->poisoned == fpr_poisoned_pages();
 	spin_lock_irq(&zone->lock);
-	for (i = 0; i < batch->nr_isolated; i++) {
-		if (healthy)
-			fpr_put_back(&batch->isolated[i]);
-		else
-			fpr_put_back_healthy(&batch->isolated[i]);
-	}
+	if (backend->prdev->restore)
+		fpr_hold_batch(zone, batch, err);
+	else
+		fpr_put_back_batch(batch);
 	/* A tracker of another order was built with every block pending. */
 	fz = fpr_zone_get_locked(zone);
 	if (fz && fz->order != batch->order)
 		fz = NULL;
 	for (i = 0; i < batch->nr_entries; i++) {
-		bool reported = !err && batch->sgl[i].length;
+		bool reported = fpr_entry_reported(batch, i, err);
 
 		fpr_settle_entry(fz, zone, &batch->entries[i], reported);
 		if (reported)
@@ -591,8 +691,8 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 			if (backend->batch.failed)
 				fpr_note_failed_entries(scan, pass);
 		} else if (done < nr) {
-			/* Short of memory. */
-			return FPR_RETRY;
+			/* Short of memory, or enough is held. */
+			return max(scan->ceiling, FPR_RETRY);
 		}
 		cond_resched();
 	}
@@ -670,6 +770,7 @@ void fpr_work(struct work_struct *work)
 	pass.err = fpr_follow_order(backend) ?: fpr_obstacle(backend);
 	if (!pass.err && (pass.flush || fpr_backoff_over(backend)))
 		fpr_pass_zones(backend, &pass);
+	fpr_obey_limit(backend);
 	if (pass.flush)
 		fpr_end_flush(backend, flush, &pass);
 }

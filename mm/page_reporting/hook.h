@@ -2,9 +2,13 @@
 /*
  * Free page reporting: what mm/page_alloc.c sees.
  *
- * The one hook sits at the end of __free_one_page(), under zone->lock.  While
- * no backend is registered it is a no-op instruction; otherwise a free that
- * did not complete a block costs one load, compare and branch.
+ * The hook sits at the end of __free_one_page(), under zone->lock.  While no
+ * backend is registered it is a no-op instruction; otherwise a free that did
+ * not complete a block costs one load, compare and branch.
+ *
+ * Where the hypervisor keeps blocks, the watermarks do not count on them, and
+ * an allocation that finds a zone short has them restored.  While no such
+ * backend is registered both are no-op instructions.
  */
 #ifndef _MM_PAGE_REPORTING_HOOK_H
 #define _MM_PAGE_REPORTING_HOOK_H
@@ -18,11 +22,16 @@
 
 #ifdef CONFIG_PAGE_REPORTING
 DECLARE_STATIC_KEY_FALSE(page_reporting_enabled);
+DECLARE_STATIC_KEY_FALSE(page_reporting_holding);
 extern unsigned int fpr_hook_order;
 
 void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int freed_order,
 				  unsigned int merged_order);
+unsigned long __page_reporting_held(struct zone *zone);
+bool __page_reporting_restore(struct zone *zone, unsigned int order);
+int page_reporting_restore_range(unsigned long start_pfn,
+				 unsigned long end_pfn);
 
 /**
  * page_reporting_notify_free() - note that memory became free
@@ -44,12 +53,63 @@ static inline void page_reporting_notify_free(struct zone *zone,
 		return;
 	__page_reporting_notify_free(zone, pfn, freed_order, merged_order);
 }
+
+/**
+ * page_reporting_held() - memory that is free but cannot be used as it is
+ * @zone:	zone to ask about
+ *
+ * Context: Any.
+ * Return: the number of pages of @zone that count as free and that the
+ * hypervisor keeps.
+ */
+static inline unsigned long page_reporting_held(struct zone *zone)
+{
+	if (!static_branch_unlikely(&page_reporting_holding))
+		return 0;
+	return __page_reporting_held(zone);
+}
+
+/**
+ * page_reporting_restore() - get memory back that the hypervisor keeps
+ * @zone:	zone in which an allocation found too little
+ * @order:	order of the allocation
+ *
+ * Restores one block, so that the caller looks again whether that is enough.
+ *
+ * Context: Any in which memory is allocated, with no lock of the allocator
+ * held.
+ * Return: whether there is more memory in @zone now.
+ */
+static inline bool page_reporting_restore(struct zone *zone,
+					  unsigned int order)
+{
+	if (!static_branch_unlikely(&page_reporting_holding))
+		return false;
+	return __page_reporting_restore(zone, order);
+}
 #else /* CONFIG_PAGE_REPORTING */
 static inline void page_reporting_notify_free(struct zone *zone,
 					      unsigned long pfn,
 					      unsigned int freed_order,
 					      unsigned int merged_order)
 {
+}
+
+static inline unsigned long page_reporting_held(struct zone *zone)
+{
+	return 0;
+}
+
+static inline bool page_reporting_restore(struct zone *zone,
+					  unsigned int order)
+{
+	return false;
+}
+
+static inline int page_reporting_restore_range(unsigned long start_pfn,
+					       unsigned long end_pfn)
+{
+	return 0;
 }
 #endif /* CONFIG_PAGE_REPORTING */
 #endif /* _MM_PAGE_REPORTING_HOOK_H */

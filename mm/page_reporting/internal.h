@@ -6,6 +6,7 @@
  * tracker.c	segments: which blocks are pending, reported, and since when
  * cycle.c	the worker: collect, isolate, report, return
  * policy.c	when and how much, as pure functions
+ * held.c	blocks that the hypervisor keeps until they are restored
  * sysfs.c	tunables, state and counters
  *
  * A block is memory of the reporting order, naturally aligned.  It is pending
@@ -155,8 +156,10 @@ struct fpr_range {
  * @pages:	pages in @entries
  * @isolated_pages: pages in @isolated
  * @spare:	pages above the high watermark before isolation
+ * @room:	pages that may be isolated because they may be held
  * @failed:	some entries were not reported
  * @poisoned:	hardware-poisoned pages in the system before isolation
+ * @healthy:	their number was still the same when the report ended
  *
  * Owned by the worker.
  */
@@ -172,8 +175,10 @@ struct fpr_batch {
 	unsigned long pages;
 	unsigned long isolated_pages;
 	unsigned long spare;
+	unsigned long room;
 	bool failed;
 	long poisoned;
+	bool healthy;
 };
 
 /**
@@ -183,6 +188,7 @@ struct fpr_batch {
  * @nodes:	NUMA nodes it reports, constant
  * @name:	for humans, constant
  * @order:	order of its trackers, written under fpr_mutex
+ * @held_max:	pages that may be held for it, written without a lock
  * @timer:	starts a pass when blocks are due
  * @work:	the pass
  * @wq:		freezable, so that nothing is isolated during suspend
@@ -193,7 +199,7 @@ struct fpr_batch {
  * @error:	why the core stopped calling it, 0 while it does
  * @backoff:	jiffies to wait after -EAGAIN, 0 if the last batch went well
  * @retry_at:	no pass before this time, while @backoff is not 0
- * @refs:	one for the registration and one for each waiting flush
+ * @refs:	one for the registration and one for each other user
  * @flush_wanted: number of the last flush asked for, under fpr_mutex
  * @flush_done:	number of the last flush that ended, written by the worker
  * @flush_pages: pages that this flush reported, valid after @flush_done
@@ -206,6 +212,7 @@ struct fpr_backend {
 	nodemask_t nodes;
 	const char *name;
 	unsigned int order;
+	unsigned long held_max;
 	struct timer_list timer;
 	struct work_struct work;
 	struct workqueue_struct *wq;
@@ -231,6 +238,7 @@ enum fpr_counter {
 	FPR_FAILED,		/* pages that a backend could not report */
 	FPR_SKIPPED,		/* pages found in use when their turn came */
 	FPR_DEFERRED,		/* pages left for later: see cycle.c */
+	FPR_RESTORED,		/* held pages that came back */
 	FPR_NR_PAGE_COUNTERS,
 	FPR_PASSES = FPR_NR_PAGE_COUNTERS,
 	FPR_BATCHES,
@@ -250,6 +258,8 @@ struct fpr_tunables {
 	unsigned int max_age_ms;
 	unsigned int threshold_kb;
 	unsigned int max_delay_ms;
+	unsigned int held_max_kb;
+	unsigned int held_reserve_percent;
 	bool enabled;
 };
 
@@ -257,6 +267,8 @@ extern struct fpr_tunables fpr_tunables;
 
 #define FPR_MS_MAX		600000		/* ten minutes */
 #define FPR_THRESHOLD_KB_MAX	1073741824U	/* a tebibyte */
+#define FPR_HELD_KB_MAX		4294967295U	/* four of them: no limit */
+#define FPR_HELD_PERCENT_MAX	100
 
 /* core.c */
 extern struct mutex fpr_mutex;
@@ -273,6 +285,12 @@ unsigned long fpr_last_flush_pages(void);
 struct fpr_zone *fpr_zone_get(struct zone *zone);
 struct fpr_zone *fpr_zone_get_locked(struct zone *zone);
 void fpr_schedule(struct fpr_backend *backend, u32 delay);
+void fpr_wake(const struct fpr_zone *fz);
+void fpr_learn(struct fpr_zone *fz, unsigned long pages);
+struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev);
+void fpr_backend_put(struct fpr_backend *backend);
+struct fpr_backend **fpr_backends_get(void);
+void fpr_backends_put(struct fpr_backend **backends);
 
 /* tracker.c */
 int __init fpr_tracker_init(void);
@@ -363,7 +381,28 @@ u32 fpr_next_backoff(u32 backoff, u32 base);
 int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge);
 void fpr_batch_destroy(struct fpr_batch *batch);
 bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
+void fpr_put_back(const struct fpr_range *range);
+void fpr_put_back_healthy(const struct fpr_range *range);
 void fpr_work(struct work_struct *work);
+
+/* held.c */
+int __init fpr_held_init(void);
+int fpr_held_attach(struct fpr_backend *backend);
+void fpr_held_detach(struct fpr_backend *backend);
+unsigned long fpr_held_pages(const struct fpr_backend *backend);
+unsigned long fpr_held_room(const struct fpr_backend *backend);
+unsigned long fpr_held_reserve(struct zone *zone);
+void fpr_resume_holding(void);
+void fpr_obey_limit(struct fpr_backend *backend);
+void fpr_conceal(const struct fpr_range *entry);
+void fpr_reveal(const struct fpr_range *entry);
+void fpr_hold(struct zone *zone, const struct fpr_range *entry);
+
+/* Is the page one that the hypervisor keeps? */
+static inline bool fpr_is_held(struct page *page)
+{
+	return PageOffline(page) && !page_count(page);
+}
 
 /* sysfs.c */
 int __init fpr_sysfs_init(void);

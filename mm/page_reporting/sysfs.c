@@ -70,6 +70,8 @@ FPR_TUNABLE(age_ms, FPR_MS_MAX);
 FPR_TUNABLE(max_age_ms, FPR_MS_MAX);
 FPR_TUNABLE(max_delay_ms, FPR_MS_MAX);
 FPR_TUNABLE(threshold_kb, FPR_THRESHOLD_KB_MAX);
+FPR_TUNABLE(held_max_kb, FPR_HELD_KB_MAX);
+FPR_TUNABLE(held_reserve_percent, FPR_HELD_PERCENT_MAX);
 
 static ssize_t order_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
@@ -140,6 +142,15 @@ static ssize_t pending_kb_show(struct kobject *kobj,
 
 static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
 
+static ssize_t held_kb_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  fpr_held_pages(NULL) << (PAGE_SHIFT - 10));
+}
+
+static struct kobj_attribute held_kb_attr = __ATTR_RO(held_kb);
+
 static ssize_t current_age_ms_show(struct kobject *kobj,
 				   struct kobj_attribute *attr, char *buf)
 {
@@ -181,6 +192,9 @@ static struct attribute *fpr_attrs[] = {
 	&enabled_attr.attr,
 	&backend_attr.attr,
 	&pending_kb_attr.attr,
+	&held_kb_attr.attr,
+	&held_max_kb_attr.attr,
+	&held_reserve_percent_attr.attr,
 	&current_age_ms_attr.attr,
 	&flush_attr.attr,
 	NULL
@@ -203,6 +217,7 @@ static struct kobj_attribute fpr_counter_attrs[] = {
 	FPR_COUNTER(FPR_FAILED, failed_kb),
 	FPR_COUNTER(FPR_SKIPPED, skipped_kb),
 	FPR_COUNTER(FPR_DEFERRED, deferred_kb),
+	FPR_COUNTER(FPR_RESTORED, restored_kb),
 	FPR_COUNTER(FPR_PASSES, passes),
 	FPR_COUNTER(FPR_BATCHES, batches),
 };

@@ -66,7 +66,50 @@ static void record(struct fake_backend *fake, struct scatterlist *sg,
 		.nr_pages = nr_pages,
 		.call = fake->calls,
 		.reported = reported,
+		.away = reported && fake->prdev.restore,
 	};
+}
+
+static struct fake_entry *find_away(struct fake_backend *fake,
+				    unsigned long pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake->nr_entries; i++) {
+		struct fake_entry *entry = &fake->entries[i];
+
+		if (entry->away && pfn >= entry->pfn &&
+		    pfn - entry->pfn < entry->nr_pages)
+			return entry;
+	}
+	return NULL;
+}
+
+/* Progress is remembered in the block: each failure brings a page back. */
+static int fake_restore(struct page_reporting_dev_info *prdev,
+			struct page *page, unsigned int order)
+{
+	struct fake_backend *fake =
+		container_of(prdev, struct fake_backend, prdev);
+	struct fake_entry *entry;
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&fake->lock, flags);
+	fake->restores++;
+	err = fake->restore_error;
+	entry = find_away(fake, page_to_pfn(page));
+	if (!entry || entry->pfn != page_to_pfn(page) ||
+	    entry->nr_pages != 1UL << order)
+		fake->strays++;
+	else if (!err)
+		entry->away = false;
+	if (err)
+		set_page_private(page, page_private(page) + 1);
+	else
+		fake->restored += 1UL << order;
+	spin_unlock_irqrestore(&fake->lock, flags);
+	return err;
 }
 
 static int fake_report(struct page_reporting_dev_info *prdev,
@@ -84,7 +127,7 @@ static int fake_report(struct page_reporting_dev_info *prdev,
 		wait_for_completion(&fake->proceed);
 	}
 
-	spin_lock(&fake->lock);
+	spin_lock_irq(&fake->lock);
 	if (fake->nr_errors) {
 		fake->nr_errors--;
 		err = fake->error;
@@ -101,7 +144,7 @@ static int fake_report(struct page_reporting_dev_info *prdev,
 			page_reporting_entry_failed(sg);
 	}
 	fake->calls++;
-	spin_unlock(&fake->lock);
+	spin_unlock_irq(&fake->lock);
 	return err;
 }
 
@@ -136,7 +179,9 @@ static void set_defaults(void)
 {
 	mutex_lock(&fpr_mutex);
 	fpr_tunables = (struct fpr_tunables){
-		.max_delay_ms = 1000, .enabled = true,
+		.max_delay_ms = 1000,
+		.held_max_kb = FPR_HELD_KB_MAX,
+		.enabled = true,
 	};
 	WRITE_ONCE(page_reporting_order, (unsigned int)-1);
 	fpr_order_chosen = false;
@@ -194,6 +239,7 @@ static void let_go_and_unregister(void *context)
 	struct fake_backend *fake = context;
 
 	fake_let_go(fake);
+	fake->restore_error = 0;
 	page_reporting_unregister(&fake->prdev);
 }
 
@@ -203,6 +249,35 @@ void fake_register(struct kunit *test, struct fake_backend *fake)
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, let_go_and_unregister,
 						  fake));
+}
+
+/* Let nothing be pending. */
+static void drop_pending(void)
+{
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		unsigned long pfn = zone->zone_start_pfn;
+		struct fpr_zone *fz;
+
+		spin_lock_irq(&zone->lock);
+		fz = fpr_zone_get_locked(zone);
+		for (; fz && pfn < zone_end_pfn(zone);
+		     pfn += fpr_block_pages(fz))
+			fpr_clear_pending(fz, pfn);
+		spin_unlock_irq(&zone->lock);
+	}
+}
+
+/* Register a backend that keeps what it is given: only what is freed later. */
+void fake_register_holder(struct kunit *test, struct fake_backend *fake)
+{
+	WRITE_ONCE(fpr_tunables.held_max_kb, 0);
+	fake->prdev.restore = fake_restore;
+	fake_register(test, fake);
+	flush_work(&fake_core(fake)->work);
+	drop_pending();
+	WRITE_ONCE(fpr_tunables.held_max_kb, FPR_HELD_KB_MAX);
 }
 
 void fake_unregister(struct kunit *test, struct fake_backend *fake)
@@ -270,27 +345,38 @@ void fake_run_pass(struct kunit *test, struct fake_backend *fake)
 
 void fake_forget(struct fake_backend *fake)
 {
-	spin_lock(&fake->lock);
+	spin_lock_irq(&fake->lock);
 	fake->nr_entries = 0;
 	fake->calls = 0;
 	fake->pages = 0;
 	fake->failed = 0;
-	spin_unlock(&fake->lock);
+	spin_unlock_irq(&fake->lock);
 }
 
 unsigned int fake_times_reported(struct fake_backend *fake, unsigned long pfn)
 {
 	unsigned int i, times = 0;
 
-	spin_lock(&fake->lock);
+	spin_lock_irq(&fake->lock);
 	for (i = 0; i < fake->nr_entries; i++) {
 		const struct fake_entry *entry = &fake->entries[i];
 
 		times += entry->reported && pfn >= entry->pfn &&
 			 pfn - entry->pfn < entry->nr_pages;
 	}
-	spin_unlock(&fake->lock);
+	spin_unlock_irq(&fake->lock);
 	return times;
+}
+
+/* Does the hypervisor have the page? */
+bool fake_has(struct fake_backend *fake, unsigned long pfn)
+{
+	bool away;
+
+	spin_lock_irq(&fake->lock);
+	away = find_away(fake, pfn);
+	spin_unlock_irq(&fake->lock);
+	return away;
 }
 
 /* Was each of these pages reported exactly so many times? */

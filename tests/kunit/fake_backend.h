@@ -21,12 +21,14 @@
  * @nr_pages:	number of pages
  * @call:	number of the call that brought it
  * @reported:	as opposed to failed
+ * @away:	the hypervisor has it, and it was not restored
  */
 struct fake_entry {
 	unsigned long pfn;
 	unsigned long nr_pages;
 	unsigned int call;
 	bool reported;
+	bool away;
 };
 
 /**
@@ -42,6 +44,10 @@ struct fake_entry {
  * @lost:	entries that found no room in the record
  * @not_isolated: pages that were on a free list or in use during the call
  * @malformed:	entries that are no aligned power of two, or too small
+ * @restores:	calls of the restore callback
+ * @restored:	pages that it brought back
+ * @strays:	calls of it for what was not away
+ * @restore_error: what it returns, 0 for success
  * @error:	what to return
  * @nr_errors:	in how many calls, counted down
  * @fail_odd:	fail every other entry in so many calls, counted down
@@ -51,7 +57,7 @@ struct fake_entry {
  */
 struct fake_backend {
 	struct page_reporting_dev_info prdev;
-	spinlock_t lock; /* protects the record, all up to @malformed */
+	spinlock_t lock; /* protects the record, all up to @strays */
 	struct fake_entry *entries;
 	unsigned int nr_entries;
 	unsigned int calls;
@@ -61,6 +67,10 @@ struct fake_backend {
 	unsigned int lost;
 	unsigned long not_isolated;
 	unsigned int malformed;
+	unsigned int restores;
+	unsigned long restored;
+	unsigned int strays;
+	int restore_error;
 	int error;
 	unsigned int nr_errors;
 	unsigned int fail_odd;
@@ -82,5 +92,7 @@ unsigned int fake_times_reported(struct fake_backend *fake, unsigned long pfn);
 bool fake_saw(struct fake_backend *fake, unsigned long pfn,
 	      unsigned long nr_pages, unsigned int times);
 void fake_let_go(struct fake_backend *fake);
+void fake_register_holder(struct kunit *test, struct fake_backend *fake);
+bool fake_has(struct fake_backend *fake, unsigned long pfn);
 
 #endif /* _MM_PAGE_REPORTING_FAKE_BACKEND_H */

@@ -97,6 +97,36 @@ TRACE_EVENT(page_reporting_entry,
 		  __entry->pages, __entry->reported)
 );
 
+TRACE_EVENT(page_reporting_restore,
+
+	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages,
+		 int err, s64 ns),
+
+	TP_ARGS(zone, pfn, pages, err, ns),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned long, pfn)
+		__field(unsigned long, pages)
+		__field(int, err)
+		__field(s64, ns)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->pfn = pfn;
+		__entry->pages = pages;
+		__entry->err = err;
+		__entry->ns = ns;
+	),
+
+	TP_printk("nid=%d zone=%s pfn=0x%lx pages=%lu err=%d ns=%lld",
+		  __entry->nid, __get_str(zone), __entry->pfn,
+		  __entry->pages, __entry->err, __entry->ns)
+);
+
 #endif /* _TRACE_PAGE_REPORTING_H */
 
 /* This part must be outside protection */

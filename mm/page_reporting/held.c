@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: blocks that the hypervisor keeps.
+ *
+ * A backend with a restore callback is one whose hypervisor does not fault
+ * memory back in.  What it reported is held: off the free lists, on a list of
+ * the zone, all its pages PageOffline.  Held blocks count as free memory, but
+ * no watermark counts on them (page_reporting_held()).  When an allocation
+ * fails the watermark of a zone or finds nothing in it, the allocator calls
+ * page_reporting_restore() before it goes on to another zone, to reclaim or to
+ * compaction.
+ *
+ * A block is restored as a whole or stays held, so that no hole ever reaches
+ * the allocator.  The worker holds and restores; allocations, memory hotplug,
+ * hibernation, kexec and OOM restore.
+ *
+ * zone->lock protects the lists and what they hold.  While a block is being
+ * restored it is on no list and belongs to whoever took it off.  Restoring
+ * happens within an RCU read section, so unregistering waits for it.
+ */
+#define pr_fmt(fmt) "page_reporting: " fmt
+
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/jump_label.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/suspend.h>
+
+#include <trace/events/page_reporting.h>
+
+#include "hook.h"
+#include "internal.h"
+
+/* After a failure, an allocation does not have to wait for long. */
+#define FPR_RESTORE_BACKOFF_MAX		((u32)HZ)
+
+/* What is restored of a zone to avert an OOM, in blocks. */
+#define FPR_OOM_BLOCKS			16
+
+/**
+ * struct fpr_held - the held blocks of a zone
+ * @backend:	which restores them, NULL if there is none; also read under RCU
+ * @blocks:	first pages of the blocks, by order, linked through page->lru
+ * @nr_pages:	number of pages in them
+ * @backoff:	jiffies to wait after a failure, 0 if the last restore went well
+ * @retry_at:	no allocation tries before, while @backoff is not 0
+ *
+ * All members are written under zone->lock.  In the first page of a block
+ * page->index is the order, and page->private belongs to the backend.
+ */
+struct fpr_held {
+	struct fpr_backend *backend;
+	struct list_head blocks[NR_PAGE_ORDERS];
+	unsigned long nr_pages;
+	u32 backoff;
+	u32 retry_at;
+};
+
+DEFINE_STATIC_KEY_FALSE(page_reporting_holding);
+
+/* For every zone of every node, allocated with the first such backend. */
+static struct fpr_held *fpr_held_table __read_mostly;
+
+/* Nothing more is held: hibernation or kexec is under way. */
+static bool fpr_holding_paused;
+
+static unsigned int fpr_held_slots(void)
+{
+	return nr_node_ids * MAX_NR_ZONES;
+}
+
+static struct fpr_held *fpr_held_of(struct zone *zone)
+{
+	struct fpr_held *table = READ_ONCE(fpr_held_table);
+
+	return table + zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone);
+}
+
+/* Pages that are held in @zone. */
+unsigned long __page_reporting_held(struct zone *zone)
+{
+	/* The key is on before the table is there. */
+	if (!READ_ONCE(fpr_held_table))
+		return 0;
+	return READ_ONCE(fpr_held_of(zone)->nr_pages);
+}
+
+/* Pages that are held in the zones of @backend, or in all if that is NULL. */
+unsigned long fpr_held_pages(const struct fpr_backend *backend)
+{
+	unsigned long pages = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (!backend || node_isset(zone_to_nid(zone), backend->nodes))
+			pages += page_reporting_held(zone);
+	return pages;
+}
+
+/* === Holding === */
+
+/*
+ * Pages that are about to be given away must not be looked at.  Called before
+ * the report, while the pages are isolated.
+ */
+void fpr_conceal(const struct fpr_range *entry)
+{
+	unsigned long pfn;
+
+	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++)
+		__SetPageOffline(pfn_to_page(pfn));
+}
+
+/* They were not given away, or are whole again. */
+void fpr_reveal(const struct fpr_range *entry)
+{
+	unsigned long pfn;
+
+	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++)
+		__ClearPageOffline(pfn_to_page(pfn));
+}
+
+static bool fpr_is_held_block(struct page *page)
+{
+	return fpr_is_held(page) && PagePrivate(page);
+}
+
+static void fpr_link(struct zone *zone, struct page *page)
+{
+	struct fpr_held *held = fpr_held_of(zone);
+	long nr_pages = 1L << page->index;
+
+	lockdep_assert_held(&zone->lock);
+	SetPagePrivate(page);
+	list_add(&page->lru, &held->blocks[page->index]);
+	WRITE_ONCE(held->nr_pages, held->nr_pages + nr_pages);
+	__mod_zone_page_state(zone, NR_FREE_PAGES, nr_pages);
+}
+
+static void fpr_unlink(struct zone *zone, struct page *page)
+{
+	struct fpr_held *held = fpr_held_of(zone);
+	long nr_pages = 1L << page->index;
+
+	lockdep_assert_held(&zone->lock);
+	ClearPagePrivate(page);
+	list_del(&page->lru);
+	WRITE_ONCE(held->nr_pages, held->nr_pages - nr_pages);
+	__mod_zone_page_state(zone, NR_FREE_PAGES, -nr_pages);
+}
+
+/* Hold an entry that was reported.  Its pages are concealed. */
+void fpr_hold(struct zone *zone, const struct fpr_range *entry)
+{
+	struct page *page = pfn_to_page(entry->pfn);
+
+	page->index = ilog2(entry->nr_pages);
+	fpr_link(zone, page);
+}
+
+/* === Restoring === */
+
+/* What the allocator expects to find in free memory, after what came back. */
+static void fpr_prepare_contents(const struct fpr_range *block)
+{
+	unsigned long pfn;
+
+	if (want_init_on_free())
+		for (pfn = block->pfn; pfn < block->pfn + block->nr_pages;
+		     pfn++)
+			clear_highpage(pfn_to_page(pfn));
+	kernel_poison_pages(pfn_to_page(block->pfn), block->nr_pages);
+}
+
+static void fpr_note_restore(struct fpr_held *held, int err)
+{
+	if (!err) {
+		held->backoff = 0;
+		return;
+	}
+	held->backoff = min(fpr_next_backoff(held->backoff, 1),
+			    FPR_RESTORE_BACKOFF_MAX);
+	held->retry_at = jiffies + held->backoff;
+}
+
+static bool fpr_has_poison(const struct fpr_range *block)
+{
+	unsigned long pfn;
+
+	for (pfn = block->pfn; pfn < block->pfn + block->nr_pages; pfn++)
+		if (PageHWPoison(pfn_to_page(pfn)))
+			return true;
+	return false;
+}
+
+/* The block is the allocator's again, and pending. */
+static void fpr_release(struct zone *zone, const struct fpr_range *block,
+			bool wanted)
+{
+	struct fpr_zone *fz = fpr_zone_get_locked(zone);
+
+	lockdep_assert_held(&zone->lock);
+	if (fpr_has_poison(block))
+		fpr_put_back_healthy(block);
+	else
+		fpr_put_back(block);
+	fpr_count(FPR_RESTORED, block->nr_pages);
+	if (!fz)
+		return;
+	fpr_mark_pending(fz, block, jiffies);
+	if (wanted)
+		fpr_learn(fz, block->nr_pages);
+	fpr_wake(fz);
+}
+
+/*
+ * Restore a block that was taken off its list.  It is held again if that
+ * fails, in front so that the next attempt goes on with it.
+ */
+static int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
+			     struct page *page, bool wanted)
+{
+	struct fpr_range block = {
+		.pfn = page_to_pfn(page), .nr_pages = 1UL << page->index,
+	};
+	ktime_t start = ktime_get();
+	unsigned long flags;
+	int err;
+
+	err = backend->prdev->restore(backend->prdev, page, page->index);
+	trace_page_reporting_restore(zone, block.pfn, block.nr_pages, err,
+				     ktime_to_ns(ktime_sub(ktime_get(),
+							   start)));
+	if (!err) {
+		set_page_private(page, 0);
+		page->index = 0;
+		fpr_reveal(&block);
+		fpr_prepare_contents(&block);
+	}
+	spin_lock_irqsave(&zone->lock, flags);
+	if (err)
+		fpr_link(zone, page);
+	else
+		fpr_release(zone, &block, wanted);
+	fpr_note_restore(fpr_held_of(zone), err);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return err;
+}
+
+/* The smallest block of at least @order, or NULL. */
+static struct page *fpr_find_larger(struct fpr_held *held, unsigned int order)
+{
+	for (; order < NR_PAGE_ORDERS; order++)
+		if (!list_empty(&held->blocks[order]))
+			return list_first_entry(&held->blocks[order],
+						struct page, lru);
+	return NULL;
+}
+
+/* The largest block of less than @order, or NULL. */
+static struct page *fpr_find_smaller(struct fpr_held *held, unsigned int order)
+{
+	while (order--)
+		if (!list_empty(&held->blocks[order]))
+			return list_first_entry(&held->blocks[order],
+						struct page, lru);
+	return NULL;
+}
+
+static bool fpr_short_of_memory(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_PAGES) <
+	       page_reporting_held(zone) + high_wmark_pages(zone);
+}
+
+/*
+ * The block that an allocation of @order needs.  Blocks that are too small for
+ * it help only where memory as such is short.
+ */
+static struct page *fpr_find_wanted(struct zone *zone, struct fpr_held *held,
+				    unsigned int order)
+{
+	struct page *page = fpr_find_larger(held, order);
+
+	if (page || !fpr_short_of_memory(zone))
+		return page;
+	return fpr_find_smaller(held, order);
+}
+
+static bool fpr_must_wait(const struct fpr_held *held)
+{
+	return held->backoff && (s32)(held->retry_at - (u32)jiffies) > 0;
+}
+
+/* The part of page_reporting_restore() that is not inlined. */
+bool __page_reporting_restore(struct zone *zone, unsigned int order)
+{
+	struct page *page = NULL;
+	struct fpr_backend *backend;
+	struct fpr_held *held;
+	bool restored = false;
+	unsigned long flags;
+
+	if (!__page_reporting_held(zone))
+		return false;
+	held = fpr_held_of(zone);
+	rcu_read_lock();
+	spin_lock_irqsave(&zone->lock, flags);
+	backend = held->backend;
+	if (backend && !fpr_must_wait(held))
+		page = fpr_find_wanted(zone, held, order);
+	if (page)
+		fpr_unlink(zone, page);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (page)
+		restored = !fpr_restore_block(zone, backend, page, true);
+	rcu_read_unlock();
+	return restored;
+}
+
+/*
+ * Restore any block of @zone, whatever an earlier attempt came to.  Returns
+ * -ENOENT if there is none.
+ */
+static int fpr_restore_any(struct zone *zone, bool wanted)
+{
+	struct fpr_held *held = fpr_held_of(zone);
+	struct fpr_backend *backend;
+	struct page *page = NULL;
+	int err = -ENOENT;
+
+	rcu_read_lock();
+	spin_lock_irq(&zone->lock);
+	backend = held->backend;
+	if (backend)
+		page = fpr_find_larger(held, 0);
+	if (page)
+		fpr_unlink(zone, page);
+	spin_unlock_irq(&zone->lock);
+	if (page)
+		err = fpr_restore_block(zone, backend, page, wanted);
+	rcu_read_unlock();
+	return err;
+}
+
+/*
+ * Restore the block that begins with @page.  Returns 0 also if there is no
+ * such block.
+ */
+static int fpr_restore_at(struct page *page)
+{
+	struct zone *zone = page_zone(page);
+	struct fpr_backend *backend;
+	bool taken = false;
+	int err = 0;
+
+	rcu_read_lock();
+	spin_lock_irq(&zone->lock);
+	backend = fpr_held_of(zone)->backend;
+	if (backend && fpr_is_held_block(page)) {
+		fpr_unlink(zone, page);
+		taken = true;
+	}
+	spin_unlock_irq(&zone->lock);
+	if (taken)
+		err = fpr_restore_block(zone, backend, page, false);
+	rcu_read_unlock();
+	return err;
+}
+
+/**
+ * page_reporting_restore_range() - have no block of a range held
+ * @start_pfn:	first page frame
+ * @end_pfn:	page frame behind the last one
+ *
+ * For those who take memory by address.  They have isolated the pageblocks, so
+ * nothing of them will be held meanwhile.
+ *
+ * Context: Process context.
+ * Return: 0, or the error of the backend if a block could not be restored.
+ */
+int page_reporting_restore_range(unsigned long start_pfn,
+				 unsigned long end_pfn)
+{
+	unsigned long pfn = ALIGN_DOWN(start_pfn, MAX_ORDER_NR_PAGES);
+	int err = 0;
+
+	if (!fpr_held_pages(NULL))
+		return 0;
+	for (; pfn < end_pfn; pfn++) {
+		struct page *page = pfn_to_online_page(pfn);
+		int this_err = 0;
+
+		if (page && fpr_is_held_block(page))
+			this_err = fpr_restore_at(page);
+		err = err ?: this_err;
+		cond_resched();
+	}
+	return err;
+}
+
+/* Restore blocks of @backend until only @limit pages are held. */
+static int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit)
+{
+	struct zone *zone;
+	int err = 0;
+
+	for_each_populated_zone(zone) {
+		if (!node_isset(zone_to_nid(zone), backend->nodes))
+			continue;
+		while (fpr_held_pages(backend) > limit) {
+			int this_err = fpr_restore_any(zone, false);
+
+			if (this_err == -ENOENT)
+				break;
+			if (this_err) {
+				err = this_err;
+				break;
+			}
+			cond_resched();
+		}
+	}
+	return err;
+}
+
+/* === How much is held === */
+
+static unsigned long fpr_held_limit(const struct fpr_backend *backend)
+{
+	unsigned long limit = READ_ONCE(fpr_tunables.held_max_kb) >>
+			      (PAGE_SHIFT - 10);
+
+	if (READ_ONCE(fpr_holding_paused))
+		return 0;
+	return min(limit, READ_ONCE(backend->held_max));
+}
+
+/* So many pages more may be isolated to be held. */
+unsigned long fpr_held_room(const struct fpr_backend *backend)
+{
+	unsigned long limit = fpr_held_limit(backend);
+	unsigned long held = fpr_held_pages(backend);
+
+	return limit > held ? limit - held : 0;
+}
+
+/* What a zone keeps of its memory, beyond its watermarks. */
+unsigned long fpr_held_reserve(struct zone *zone)
+{
+	unsigned int percent = READ_ONCE(fpr_tunables.held_reserve_percent);
+
+	return zone_managed_pages(zone) / 100 * percent;
+}
+
+/* A limit that was lowered is obeyed by the next pass. */
+void fpr_obey_limit(struct fpr_backend *backend)
+{
+	if (backend->prdev->restore)
+		fpr_restore_excess(backend, fpr_held_limit(backend));
+}
+
+/**
+ * page_reporting_limit_held() - limit what is held for a backend
+ * @prdev:	backend with a restore callback
+ * @pages:	number of pages that may be held at most
+ *
+ * Restores what exceeds the limit.  What the hypervisor does not give back now
+ * stays held, and is restored later.
+ *
+ * Context: Process context, may sleep.  Takes an internal mutex.
+ * Return:
+ * * %0		- no more than @pages pages are held
+ * * %-ENODEV	- the backend is not registered
+ * * another error with which the restore callback failed
+ */
+int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
+			      unsigned long pages)
+{
+	struct fpr_backend *backend = fpr_backend_get(prdev);
+	int err;
+
+	if (!backend)
+		return -ENODEV;
+	WRITE_ONCE(backend->held_max, pages);
+	err = fpr_restore_excess(backend, pages);
+	fpr_schedule(backend, 1);
+	fpr_backend_put(backend);
+	return err;
+}
+EXPORT_SYMBOL_GPL(page_reporting_limit_held);
+
+/* === Backends come and go === */
+
+int fpr_held_attach(struct fpr_backend *backend)
+{
+	struct fpr_held *table = fpr_held_table;
+	unsigned int i, order;
+
+	lockdep_assert_held(&fpr_mutex);
+	if (!backend->prdev->restore)
+		return 0;
+	if (!table) {
+		table = kvcalloc(fpr_held_slots(), sizeof(*table), GFP_KERNEL);
+		if (!table)
+			return -ENOMEM;
+		for (i = 0; i < fpr_held_slots(); i++)
+			for (order = 0; order < NR_PAGE_ORDERS; order++)
+				INIT_LIST_HEAD(&table[i].blocks[order]);
+		/* Pairs with the READ_ONCE() of lockless readers. */
+		smp_store_release(&fpr_held_table, table);
+	}
+	for (i = 0; i < fpr_held_slots(); i++)
+		if (node_isset(i / MAX_NR_ZONES, backend->nodes))
+			WRITE_ONCE(table[i].backend, backend);
+	return 0;
+}
+
+/* What nobody can restore any more is no longer memory of this system. */
+static unsigned long fpr_abandon(struct zone *zone)
+{
+	struct fpr_held *held = fpr_held_of(zone);
+	unsigned long pages = 0;
+	struct page *page;
+
+	spin_lock_irq(&zone->lock);
+	WRITE_ONCE(held->backend, NULL);
+	while ((page = fpr_find_larger(held, 0))) {
+		long nr_pages = 1L << page->index;
+
+		fpr_unlink(zone, page);
+		adjust_managed_page_count(page, -nr_pages);
+		pages += nr_pages;
+	}
+	spin_unlock_irq(&zone->lock);
+	return pages;
+}
+
+/*
+ * Restore everything before the backend goes.  Its worker has ended.  Waits
+ * for allocations that are restoring a block.
+ */
+void fpr_held_detach(struct fpr_backend *backend)
+{
+	unsigned long lost = 0;
+	struct zone *zone;
+
+	if (!backend->prdev->restore)
+		return;
+	fpr_restore_excess(backend, 0);
+	for_each_zone(zone)
+		if (node_isset(zone_to_nid(zone), backend->nodes))
+			lost += fpr_abandon(zone);
+	synchronize_rcu();
+	/* A block that an allocation failed to restore meanwhile. */
+	for_each_zone(zone)
+		if (node_isset(zone_to_nid(zone), backend->nodes))
+			lost += fpr_abandon(zone);
+	if (lost)
+		pr_err("backend %s did not get %lu kB back from the hypervisor, they are lost to this system\n",
+		       backend->name, lost << (PAGE_SHIFT - 10));
+}
+
+/* === Events that need the memory back === */
+
+static int fpr_restore_backend(struct fpr_backend *backend)
+{
+	unsigned long left;
+
+	/* A batch that is on its way is held when it returns. */
+	flush_work(&backend->work);
+	fpr_restore_excess(backend, 0);
+	/* And a block that an allocation fails to restore is held again. */
+	synchronize_rcu();
+	left = fpr_held_pages(backend);
+	if (!left)
+		return 0;
+	pr_err("backend %s did not get %lu kB back from the hypervisor\n",
+	       backend->name, left << (PAGE_SHIFT - 10));
+	return -EBUSY;
+}
+
+void fpr_resume_holding(void)
+{
+	guard(mutex)(&fpr_mutex);
+	WRITE_ONCE(fpr_holding_paused, false);
+	fpr_kick_all();
+}
+
+/**
+ * page_reporting_restore_all() - restore everything, and hold nothing more
+ *
+ * For a kernel or an image that is about to take over this system's memory,
+ * and knows nothing of held blocks.
+ *
+ * Context: Process context, may sleep.  Takes an internal mutex.
+ * Return: 0, or -EBUSY if the hypervisor did not give everything back; then
+ * blocks may be held again.
+ */
+int page_reporting_restore_all(void)
+{
+	struct fpr_backend **backends, **backend;
+	int err = 0;
+
+	if (!static_key_enabled(&page_reporting_holding))
+		return 0;
+	WRITE_ONCE(fpr_holding_paused, true);
+	backends = fpr_backends_get();
+	if (!backends)
+		err = -ENOMEM;
+	for (backend = backends; !err && *backend; backend++)
+		err = fpr_restore_backend(*backend);
+	fpr_backends_put(backends);
+	if (err)
+		fpr_resume_holding();
+	return err;
+}
+
+static int fpr_pm_notify(struct notifier_block *nb, unsigned long event,
+			 void *unused)
+{
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		return notifier_from_errno(page_reporting_restore_all());
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		fpr_resume_holding();
+	}
+	return NOTIFY_DONE;
+}
+
+/* The last resort before a process is killed: maybe there is memory by now. */
+static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
+			  void *freed)
+{
+	unsigned long *pages = freed;
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		unsigned long before = page_reporting_held(zone);
+		unsigned int i;
+
+		if (!before)
+			continue;
+		for (i = 0; i < FPR_OOM_BLOCKS; i++)
+			if (fpr_restore_any(zone, true))
+				break;
+		if (i)
+			*pages += before - min(before,
+					       page_reporting_held(zone));
+		else
+			pr_notice("%lu kB of node %d zone %s are held and could not be restored\n",
+				  before << (PAGE_SHIFT - 10),
+				  zone_to_nid(zone), zone->name);
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block fpr_oom_nb = {
+	.notifier_call = fpr_oom_notify,
+};
+
+int __init fpr_held_init(void)
+{
+	pm_notifier(fpr_pm_notify, 0);
+	return register_oom_notifier(&fpr_oom_nb);
+}
