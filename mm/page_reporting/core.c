@@ -757,8 +757,9 @@ static void fpr_end_removal(struct fpr_backend *backend)
  * When this function returns, all memory is back in the allocator, no callback
  * runs and none will.  Held memory that the hypervisor does not give back is
  * lost to the system, with a message; a backend that can stay should call
- * page_reporting_limit_held() before, which tells.  A callback that waits for the hypervisor is waited for:
- * it is up to the backend to end that wait first if it has to.
+ * page_reporting_limit_held() before, which tells.  A callback that waits for
+ * the hypervisor is waited for: it is up to the backend to end that wait first
+ * if it has to.
  *
  * Context: Process context, may sleep.  Takes mem_hotplug_lock for reading and
  * an internal mutex; must not be called from the report callback.
@@ -1027,7 +1028,7 @@ static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
 	int err = page_reporting_restore_range(start_pfn, end_pfn);
 
 	if (err)
-		pr_notice("page frames %#lx to %#lx stay online: the hypervisor did not give held memory back\n",
+		pr_notice("page frames %#lx to %#lx stay: held memory did not come back\n",
 			  start_pfn, end_pfn - 1);
 	return err;
 }

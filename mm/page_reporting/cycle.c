@@ -466,8 +466,9 @@ static void fpr_hold_batch(struct zone *zone, const struct fpr_batch *batch,
 		unsigned long pfn = batch->isolated[i].pfn;
 		unsigned long end = pfn + batch->isolated[i].nr_pages;
 
-		for (; at < batch->nr_entries && entry[at].pfn >= pfn &&
-		       entry[at].pfn < end; at++) {
+		/* No entry spans two ranges, for none are merged. */
+		for (; at < batch->nr_entries && entry[at].pfn < end &&
+		     entry[at].pfn >= pfn; at++) {
 			if (!fpr_entry_reported(batch, at, err)) {
 				fpr_reveal(&entry[at]);
 				continue;

@@ -110,7 +110,7 @@ def run_checkpatch(*files: str) -> list[str]:
     """Run checkpatch; leave out what we do not follow."""
     everywhere = [kind for kind, prefix in CHECKPATCH_EXCEPTIONS if not prefix]
     command = ["scripts/checkpatch.pl", "--strict", "--terse", "--show-types"]
-    command += ["--no-summary", "--no-tree", "--no-signoff", "--showfile"]
+    command += ["--no-summary", "--no-tree", "--root=.", "--no-signoff", "--showfile"]
     command += ["--ignore", ",".join(everywhere)]
     code, lines = output([*command, *files], paths.TREE)
     if code and not lines:

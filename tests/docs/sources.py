@@ -74,7 +74,10 @@ def defaults() -> dict[str, str]:
         r"struct fpr_tunables fpr_tunables\b.*?\{(.*?)\}", source("core.c"), re.DOTALL
     )
     assert initial, "core.c does not initialise fpr_tunables"
-    values = re.findall(r"\.(\w+) = (\w+),", initial[1])
+    values = [
+        (name, str(constant(value)) if value.startswith("FPR_") else value)
+        for name, value in re.findall(r"\.(\w+) = (\w+),", initial[1])
+    ]
     return {name: {"true": "1", "false": "0"}.get(v, v) for name, v in values}
 
 

@@ -86,8 +86,8 @@ static struct fake_entry *find_away(struct fake_backend *fake,
 }
 
 /* Progress is remembered in the block: each failure brings a page back. */
-static int fake_restore(struct page_reporting_dev_info *prdev,
-			struct page *page, unsigned int order)
+int fake_restore(struct page_reporting_dev_info *prdev, struct page *page,
+		 unsigned int order)
 {
 	struct fake_backend *fake =
 		container_of(prdev, struct fake_backend, prdev);

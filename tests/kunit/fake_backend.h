@@ -92,6 +92,8 @@ unsigned int fake_times_reported(struct fake_backend *fake, unsigned long pfn);
 bool fake_saw(struct fake_backend *fake, unsigned long pfn,
 	      unsigned long nr_pages, unsigned int times);
 void fake_let_go(struct fake_backend *fake);
+int fake_restore(struct page_reporting_dev_info *prdev, struct page *page,
+		 unsigned int order);
 void fake_register_holder(struct kunit *test, struct fake_backend *fake);
 bool fake_has(struct fake_backend *fake, unsigned long pfn);
 

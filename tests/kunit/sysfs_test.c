@@ -90,15 +90,18 @@ struct tunable {
 	const char *name;
 	const char *most;
 	const char *too_much;
+	int too_much_err;
 };
 
 static const struct tunable tunables[] = {
-	{ "age_ms", "600000", "600001" },
-	{ "max_age_ms", "600000", "600001" },
-	{ "max_delay_ms", "600000", "600001" },
-	{ "threshold_kb", "1073741824", "1073741825" },
-	{ "order", __stringify(MAX_PAGE_ORDER), "11" },
-	{ "enabled", "1", "2" },
+	{ "age_ms", "600000", "600001", -EINVAL },
+	{ "max_age_ms", "600000", "600001", -EINVAL },
+	{ "max_delay_ms", "600000", "600001", -EINVAL },
+	{ "threshold_kb", "1073741824", "1073741825", -EINVAL },
+	{ "held_max_kb", "4294967295", "4294967296", -ERANGE },
+	{ "held_reserve_percent", "100", "101", -EINVAL },
+	{ "order", __stringify(MAX_PAGE_ORDER), "11", -EINVAL },
+	{ "enabled", "1", "2", -EINVAL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(tunable, tunables, name);
@@ -124,7 +127,7 @@ static void test_tunable(struct kunit *test)
 	expect_content(test, t->name, "0\n");
 	KUNIT_EXPECT_EQ(test, write_file(test, t->name, most), strlen(most));
 	expect_content(test, t->name, most);
-	expect_refused(test, t->name, t->too_much, -EINVAL);
+	expect_refused(test, t->name, t->too_much, t->too_much_err);
 	expect_refused(test, t->name, "-1", -EINVAL);
 	expect_refused(test, t->name, "", -EINVAL);
 	expect_refused(test, t->name, "many", -EINVAL);
@@ -207,6 +210,7 @@ static const struct counter counters[] = {
 	{ "stats/failed_kb", FPR_FAILED, true },
 	{ "stats/skipped_kb", FPR_SKIPPED, true },
 	{ "stats/deferred_kb", FPR_DEFERRED, true },
+	{ "stats/restored_kb", FPR_RESTORED, true },
 	{ "stats/passes", FPR_PASSES, false },
 	{ "stats/batches", FPR_BATCHES, false },
 };

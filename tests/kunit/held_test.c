@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of blocks that the hypervisor keeps: what
+ * is held, how it counts, how much of it there may be, and who goes without.
+ *
+ * The fake backend remembers what it was given and complains about every
+ * restore of something else.
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/page-flags.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+
+#include "../../internal.h"
+#include "../hook.h"
+#include "../internal.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+#define NR_BLOCKS	6
+#define BLOCK_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
+
+static void alloc_blocks(struct kunit *test, struct test_block **blocks)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_BLOCKS; i++)
+		blocks[i] = test_block_alloc(test);
+}
+
+static void free_blocks(struct test_block **blocks)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_BLOCKS; i++)
+		test_block_free(blocks[i]);
+}
+
+/* Free blocks and wait until all of them are held, and nothing else. */
+static void hold(struct kunit *test, struct test_block **blocks)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	alloc_blocks(test, blocks);
+	fake_register_holder(test, fake);
+	free_blocks(blocks);
+	fake_wait_quiet(test, fake);
+	KUNIT_ASSERT_GE(test, fpr_held_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
+}
+
+static unsigned long count_held(unsigned long pfn, unsigned long nr_pages)
+{
+	unsigned long end = pfn + nr_pages, held = 0;
+
+	for (; pfn < end; pfn++)
+		held += fpr_is_held(pfn_to_page(pfn));
+	return held;
+}
+
+static void expect_held(struct kunit *test, const struct test_block *block)
+{
+	KUNIT_EXPECT_EQ(test, BLOCK_PAGES,
+			count_held(block->pfn, BLOCK_PAGES));
+	KUNIT_EXPECT_EQ(test, BLOCK_PAGES,
+			test_pages_astray(block->pfn, BLOCK_PAGES));
+}
+
+static void expect_back(struct kunit *test, const struct test_block *block)
+{
+	KUNIT_EXPECT_EQ(test, 0, count_held(block->pfn, BLOCK_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, test_pages_astray(block->pfn, BLOCK_PAGES));
+}
+
+static unsigned long restored_pages(void)
+{
+	return atomic_long_read(&fpr_counters[FPR_RESTORED]);
+}
+
+/* === Holding === */
+
+static void test_blocks_are_held(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned int i;
+
+	hold(test, blocks);
+	for (i = 0; i < NR_BLOCKS; i++) {
+		expect_held(test, blocks[i]);
+		KUNIT_EXPECT_TRUE(test, fake_has(fake, blocks[i]->pfn));
+	}
+	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
+	KUNIT_EXPECT_EQ(test, fake->malformed, 0);
+	KUNIT_EXPECT_EQ(test, fake->pages, fpr_held_pages(NULL));
+}
+
+/* Held memory counts as free, but no watermark counts on it. */
+static void test_accounting(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long free, usable, held;
+	struct zone *zone;
+	long change;
+
+	hold(test, blocks);
+	zone = page_zone(blocks[0]->page);
+	held = page_reporting_held(zone);
+	KUNIT_EXPECT_EQ(test, held, fpr_held_pages(NULL));
+
+	free = zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	KUNIT_ASSERT_GT(test, free, held);
+	usable = free - held;
+	/* With room for what the system frees and takes meanwhile. */
+	KUNIT_EXPECT_TRUE(test, zone_watermark_ok(zone, 0, usable * 3 / 4, 0,
+						  ALLOC_CMA));
+	KUNIT_EXPECT_FALSE(test, zone_watermark_ok(zone, 0,
+						   usable + held / 2, 0,
+						   ALLOC_CMA));
+
+	/* Nothing is counted twice or lost on the way there and back. */
+	while (page_reporting_restore(zone, 0))
+		;
+	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), 0);
+	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free;
+	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
+}
+
+/* Entries that failed are free as before; those of the same batch are held. */
+static void test_partial_failure(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned int i;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	alloc_blocks(test, blocks);
+	fake_register_holder(test, fake);
+	fpr_set_enabled(false);
+	free_blocks(blocks);
+	fake->fail_odd = 1;
+	fpr_set_enabled(true);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fake->failed, NR_BLOCKS / 2 * BLOCK_PAGES);
+	for (i = 0; i < NR_BLOCKS; i++) {
+		if (fake_has(fake, blocks[i]->pfn))
+			expect_held(test, blocks[i]);
+		else
+			expect_back(test, blocks[i]);
+	}
+	/* They come again. */
+	fake_wait_quiet(test, fake);
+	for (i = 0; i < NR_BLOCKS; i++)
+		expect_held(test, blocks[i]);
+}
+
+/* Of a free list entry, only what is due is held. */
+static void test_rest_is_put_back(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long quarter = BLOCK_PAGES / 4;
+	struct zone *zone = page_zone(block->page);
+	struct fpr_zone *fz;
+
+	fake->prdev.order = MAX_PAGE_ORDER - 2;
+	fake_register_holder(test, fake);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	spin_lock_irq(&zone->lock);
+	fz = fpr_zone_get_locked(zone);
+	fpr_clear_pending(fz, block->pfn);
+	fpr_clear_pending(fz, block->pfn + 2 * quarter);
+	spin_unlock_irq(&zone->lock);
+	fpr_set_enabled(true);
+	fake_wait_quiet(test, fake);
+
+	KUNIT_EXPECT_EQ(test, 0, count_held(block->pfn, quarter));
+	KUNIT_EXPECT_EQ(test, quarter,
+			count_held(block->pfn + quarter, quarter));
+	KUNIT_EXPECT_EQ(test, 0, count_held(block->pfn + 2 * quarter, quarter));
+	KUNIT_EXPECT_EQ(test, quarter,
+			count_held(block->pfn + 3 * quarter, quarter));
+	KUNIT_EXPECT_EQ(test, 2 * quarter,
+			test_pages_astray(block->pfn, BLOCK_PAGES));
+}
+
+/* A change of the order neither loses what is held nor counts it as used. */
+static void test_order_change(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned int i;
+
+	hold(test, blocks);
+	WRITE_ONCE(fpr_tunables.held_max_kb,
+		   fpr_held_pages(NULL) << (PAGE_SHIFT - 10));
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_order(MAX_PAGE_ORDER - 1));
+	fake_run_pass(test, fake);
+	for (i = 0; i < NR_BLOCKS; i++)
+		expect_held(test, blocks[i]);
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(page_zone(blocks[0]->page),
+						       0));
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+}
+
+/* === Limits === */
+
+static void test_limit(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long limit = 2 * BLOCK_PAGES;
+
+	hold(test, blocks);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev,
+							   limit));
+	KUNIT_EXPECT_LE(test, fpr_held_pages(NULL), limit);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_LE(test, fpr_held_pages(NULL), limit);
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+
+	/* It can be raised again. */
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev,
+							   2 * limit));
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), limit);
+	KUNIT_EXPECT_LE(test, fpr_held_pages(NULL), 2 * limit);
+}
+
+static void test_limit_of_backend(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake->prdev.held_max = 2 * BLOCK_PAGES;
+	alloc_blocks(test, blocks);
+	fake_register_holder(test, fake);
+	free_blocks(blocks);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 2 * BLOCK_PAGES);
+}
+
+static void test_limit_of_nobody(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			page_reporting_limit_held(&fake->prdev, 1));
+}
+
+/* A pass gives back what exceeds a limit that the user lowered. */
+static void test_lowered_limit(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks);
+	WRITE_ONCE(fpr_tunables.held_max_kb,
+		   BLOCK_PAGES << (PAGE_SHIFT - 10));
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), BLOCK_PAGES);
+}
+
+static void test_reserve_is_kept(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	alloc_blocks(test, blocks);
+	fake_register_holder(test, fake);
+	WRITE_ONCE(fpr_tunables.held_reserve_percent, 100);
+	free_blocks(blocks);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake->calls, 0);
+
+	WRITE_ONCE(fpr_tunables.held_reserve_percent, 0);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
+}
+
+/* What was wanted back soon is held back from now on. */
+static void test_wanted_memory_is_learned(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
+	struct fpr_zone *fz;
+	struct zone *zone;
+	long before;
+
+	WRITE_ONCE(fpr_tunables.max_age_ms, 60000);
+	hold(test, blocks);
+	zone = page_zone(blocks[0]->page);
+	before = atomic_long_read(refaulted);
+	KUNIT_ASSERT_TRUE(test, page_reporting_restore(zone, 0));
+	spin_lock_irq(&zone->lock);
+	fz = fpr_zone_get_locked(zone);
+	KUNIT_EXPECT_EQ(test, fz->reserve, BLOCK_PAGES);
+	spin_unlock_irq(&zone->lock);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted) - before,
+			BLOCK_PAGES);
+}
+
+/* === Registration === */
+
+static void test_restored_on_unregister(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long before = restored_pages();
+	unsigned int i;
+
+	hold(test, blocks);
+	fake_unregister(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	for (i = 0; i < NR_BLOCKS; i++) {
+		expect_back(test, blocks[i]);
+		KUNIT_EXPECT_FALSE(test, fake_has(fake, blocks[i]->pfn));
+	}
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+	KUNIT_EXPECT_EQ(test, restored_pages() - before, fake->restored);
+}
+
+static void test_merge_is_refused(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct page_reporting_dev_info prdev = {
+		.report = fake->prdev.report,
+		.restore = fake_restore,
+		.merge = true,
+	};
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, page_reporting_register(&prdev));
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&page_reporting_holding));
+}
+
+static void test_keys_follow(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake_register(test, fake);
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&page_reporting_holding));
+	fake_unregister(test, fake);
+	fake_register_holder(test, fake);
+	KUNIT_EXPECT_TRUE(test, static_key_enabled(&page_reporting_holding));
+	fake_unregister(test, fake);
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&page_reporting_holding));
+}
+
+static struct kunit_case held_cases[] = {
+	KUNIT_CASE(test_blocks_are_held),
+	KUNIT_CASE(test_accounting),
+	KUNIT_CASE(test_partial_failure),
+	KUNIT_CASE(test_rest_is_put_back),
+	KUNIT_CASE(test_order_change),
+	KUNIT_CASE(test_limit),
+	KUNIT_CASE(test_limit_of_backend),
+	KUNIT_CASE(test_limit_of_nobody),
+	KUNIT_CASE(test_lowered_limit),
+	KUNIT_CASE(test_reserve_is_kept),
+	KUNIT_CASE(test_wanted_memory_is_learned),
+	KUNIT_CASE(test_restored_on_unregister),
+	KUNIT_CASE(test_merge_is_refused),
+	KUNIT_CASE(test_keys_follow),
+	{}
+};
+
+static struct kunit_suite held_suite = {
+	.name = "page_reporting_held",
+	.init = fake_test_init,
+	.test_cases = held_cases,
+};
+
+kunit_test_suite(held_suite);

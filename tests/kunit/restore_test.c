@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of how held blocks come back: for whom, in
+ * which order, and what happens when the hypervisor does not give them.
+ *
+ * Allocations use up the real memory of the machine until they need what is
+ * held.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/oom.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+
+#include "../../internal.h"
+#include "../hook.h"
+#include "../internal.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+#define NR_BLOCKS	6
+#define BLOCK_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
+
+/* Have that many blocks of @order held. */
+static struct zone *hold(struct kunit *test, struct test_block **blocks,
+			 unsigned int order)
+{
+	struct fake_backend *fake = test->priv;
+	unsigned int i;
+
+	fake->prdev.order = order;
+	for (i = 0; i < NR_BLOCKS; i++)
+		blocks[i] = test_block_alloc(test);
+	fake_register_holder(test, fake);
+	for (i = 0; i < NR_BLOCKS; i++)
+		test_block_free(blocks[i]);
+	fake_wait_quiet(test, fake);
+	KUNIT_ASSERT_GE(test, fpr_held_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
+	/* From here on nothing is held that was not. */
+	fpr_set_enabled(false);
+	return page_zone(blocks[0]->page);
+}
+
+static bool is_restored(const struct test_block *block)
+{
+	return !fpr_is_held(block->page);
+}
+
+/* === Allocations === */
+
+/**
+ * struct demand - an allocation that needs held memory
+ * @name:	for humans
+ * @order:	order of a piece
+ * @gfp:	how it is allocated
+ * @bulk:	through the bulk allocator
+ */
+struct demand {
+	const char *name;
+	unsigned int order;
+	gfp_t gfp;
+	bool bulk;
+};
+
+static const struct demand demands[] = {
+	{ "GFP_KERNEL", 0, GFP_KERNEL },
+	{ "GFP_ATOMIC", 0, GFP_ATOMIC },
+	{ "GFP_NOWAIT", 0, GFP_NOWAIT },
+	{ "movable", 0, GFP_HIGHUSER_MOVABLE },
+	{ "order 3", 3, GFP_KERNEL },
+	{ "order 3 atomic", 3, GFP_ATOMIC },
+	{ "order 9", 9, GFP_KERNEL | __GFP_NORETRY },
+	{ "largest order", MAX_PAGE_ORDER, GFP_KERNEL | __GFP_NORETRY },
+	{ "bulk", 0, GFP_KERNEL, true },
+};
+
+static void describe_demand(const struct demand *demand, char *desc)
+{
+	strscpy(desc, demand->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(demand, demands, describe_demand);
+
+static struct page *allocate(const struct demand *demand)
+{
+	gfp_t gfp = demand->gfp | __GFP_NOWARN;
+	struct page *page = NULL;
+
+	if (!demand->bulk)
+		return alloc_pages(gfp, demand->order);
+	alloc_pages_bulk_array(gfp, 1, &page);
+	return page;
+}
+
+static unsigned long sum_of_events(const enum vm_event_item *items,
+				   unsigned int nr)
+{
+	unsigned long *events, sum = 0;
+	unsigned int i;
+
+	events = kcalloc(NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
+	if (!events)
+		return 0;
+	all_vm_events(events);
+	for (i = 0; i < nr; i++)
+		sum += events[items[i]];
+	kfree(events);
+	return sum;
+}
+
+/* What reclaim and compaction have done so far. */
+static unsigned long reclaim_events(void)
+{
+	static const enum vm_event_item items[] = {
+		PGSCAN_DIRECT, PGSCAN_KSWAPD, PAGEOUTRUN,
+		ALLOCSTALL_NORMAL, ALLOCSTALL_MOVABLE, OOM_KILL,
+#ifdef CONFIG_COMPACTION
+		COMPACTSTALL,
+#endif
+	};
+
+	return sum_of_events(items, ARRAY_SIZE(items));
+}
+
+static void free_all(struct list_head *pages, unsigned int order)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		__free_pages(page, order);
+	}
+	cond_resched();
+}
+
+/*
+ * Allocate until the last held block is back.  None of what was allocated may
+ * be the hypervisor's, and reclaim must not have begun.
+ */
+static void test_demand(struct kunit *test)
+{
+	const struct demand *demand = test->param_value;
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long events, holes = 0;
+	LIST_HEAD(pages);
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	events = reclaim_events();
+	while (fpr_held_pages(NULL)) {
+		struct page *page = allocate(demand);
+
+		if (!page)
+			break;
+		holes += fpr_is_held(page) ||
+			 fake_has(fake, page_to_pfn(page));
+		list_add(&page->lru, &pages);
+	}
+	KUNIT_EXPECT_EQ(test, events, reclaim_events());
+	free_all(&pages, demand->order);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, holes, 0);
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+	KUNIT_EXPECT_GE(test, fake->restored, NR_BLOCKS * BLOCK_PAGES);
+}
+
+/* === Which block === */
+
+static void test_one_block_at_a_time(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	unsigned long before = page_reporting_held(zone);
+
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0));
+	KUNIT_EXPECT_EQ(test, fake->restores, 1);
+	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), before - BLOCK_PAGES);
+}
+
+/* A large allocation is not helped by small blocks while memory is plenty. */
+static void test_too_small_blocks(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned int order = MAX_PAGE_ORDER - 2;
+	unsigned long quarter = BLOCK_PAGES / 4;
+	struct zone *zone = page_zone(block->page);
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = order;
+	fake_register_holder(test, fake);
+	test_block_free_part(block, quarter, quarter);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + quarter));
+
+	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, order + 1));
+	KUNIT_EXPECT_EQ(test, fake->restores, 0);
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, order));
+	while (page_reporting_restore(zone, order))
+		;
+	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page + quarter));
+}
+
+static void test_range(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned int i;
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	/* From within a block to within it: all of it is needed. */
+	KUNIT_EXPECT_EQ(test, 0,
+			page_reporting_restore_range(blocks[1]->pfn + 1,
+						     blocks[1]->pfn + 2));
+	for (i = 0; i < NR_BLOCKS; i++)
+		KUNIT_EXPECT_EQ_MSG(test, is_restored(blocks[i]), i == 1,
+				    "block %u", i);
+}
+
+/* === Failures === */
+
+static void test_failure_backs_off(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	unsigned long held = page_reporting_held(zone);
+	unsigned int attempts = 0, i;
+	unsigned long end;
+
+	fake->restore_error = -ENOMEM;
+	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, 0));
+	KUNIT_EXPECT_EQ(test, fake->restores, 1);
+	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), held);
+
+	/* However often an allocation asks, the hypervisor has peace. */
+	end = jiffies + HZ / 2;
+	while (time_before(jiffies, end)) {
+		page_reporting_restore(zone, 0);
+		attempts++;
+		cpu_relax();
+	}
+	KUNIT_EXPECT_GT(test, attempts, 100);
+	KUNIT_EXPECT_LE(test, fake->restores, 10);
+	KUNIT_EXPECT_GE(test, fake->restores, 3);
+
+	/* The block that failed remembers how far it came, and comes first. */
+	for (i = 0; i < NR_BLOCKS; i++)
+		if (page_private(blocks[i]->page))
+			break;
+	KUNIT_ASSERT_LT(test, i, NR_BLOCKS);
+	KUNIT_EXPECT_EQ(test, page_private(blocks[i]->page), fake->restores);
+
+	/* And when the hypervisor has memory again, it comes back. */
+	fake->restore_error = 0;
+	msleep(1100);
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0));
+	KUNIT_EXPECT_TRUE(test, is_restored(blocks[i]));
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+}
+
+/* Without memory from the hypervisor an allocation fails, and no hole is used. */
+static void test_allocation_fails_cleanly(struct kunit *test)
+{
+	const struct demand demand = {
+		"GFP_NOWAIT", MAX_PAGE_ORDER, GFP_NOWAIT,
+	};
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long holes = 0;
+	struct page *page;
+	LIST_HEAD(pages);
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	fake->restore_error = -ENOMEM;
+	while ((page = allocate(&demand))) {
+		holes += fpr_is_held(page);
+		list_add(&page->lru, &pages);
+	}
+	free_all(&pages, demand.order);
+	KUNIT_EXPECT_EQ(test, holes, 0);
+	KUNIT_EXPECT_EQ(test, fake->restored, 0);
+	KUNIT_EXPECT_GE(test, fpr_held_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
+}
+
+static void test_range_that_stays(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	fake->restore_error = -ENOSPC;
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			page_reporting_restore_range(blocks[0]->pfn,
+						     blocks[0]->pfn + 1));
+	KUNIT_EXPECT_FALSE(test, is_restored(blocks[0]));
+}
+
+static void test_limit_that_is_not_met(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	fake->restore_error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			page_reporting_limit_held(&fake->prdev, 0));
+	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
+
+	/* A later pass meets it. */
+	fake->restore_error = 0;
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+}
+
+/* Make memory that was given up usable again. */
+static void adopt(struct kunit *test, const struct test_block *block)
+{
+	struct fpr_range range = { .pfn = block->pfn, .nr_pages = BLOCK_PAGES };
+	struct zone *zone = page_zone(block->page);
+
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page));
+	set_page_private(block->page, 0);
+	block->page->index = 0;
+	fpr_reveal(&range);
+	adjust_managed_page_count(block->page, BLOCK_PAGES);
+	spin_lock_irq(&zone->lock);
+	fpr_put_back(&range);
+	spin_unlock_irq(&zone->lock);
+}
+
+/* What does not come back before the backend goes is no memory any more. */
+static void test_lost_on_unregister(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	unsigned long managed = zone_managed_pages(zone);
+	unsigned long held = page_reporting_held(zone);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, held, NR_BLOCKS * BLOCK_PAGES);
+	fake->restore_error = -ENOMEM;
+	page_reporting_unregister(&fake->prdev);
+	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - held);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	for (i = 0; i < NR_BLOCKS; i++)
+		adopt(test, blocks[i]);
+	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
+}
+
+/* === Those who take over all memory === */
+
+static void test_restore_all(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+
+	/* Nothing is held until that is over. */
+	fpr_set_enabled(true);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	fpr_resume_holding();
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
+}
+
+static void test_restore_all_is_refused(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+
+	fake->restore_error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, -EBUSY, page_reporting_restore_all());
+	KUNIT_EXPECT_GE(test, page_reporting_held(zone),
+			NR_BLOCKS * BLOCK_PAGES);
+	/* Life goes on: more may be held. */
+	KUNIT_EXPECT_GT(test, fpr_held_room(fake_core(fake)), 0);
+}
+
+/* === All at once === */
+
+#define NR_THREADS	4
+#define ROUNDS		200
+
+/**
+ * struct customer - a thread that takes memory and gives it back
+ * @zone:	from which it demands
+ * @fake:	the hypervisor
+ * @holes:	pages that it got although the hypervisor has them
+ * @done:	it has ended
+ */
+struct customer {
+	struct zone *zone;
+	struct fake_backend *fake;
+	unsigned long holes;
+	struct completion done;
+};
+
+static int be_a_customer(void *data)
+{
+	struct customer *customer = data;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct page *page;
+
+		page_reporting_restore(customer->zone, 0);
+		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+				   MAX_PAGE_ORDER);
+		if (!page)
+			continue;
+		customer->holes += fake_has(customer->fake, page_to_pfn(page));
+		__free_pages(page, MAX_PAGE_ORDER);
+	}
+	complete(&customer->done);
+	return 0;
+}
+
+static void test_many_customers(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct customer customers[NR_THREADS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	unsigned int i;
+
+	fpr_set_enabled(true);
+	for (i = 0; i < NR_THREADS; i++) {
+		customers[i] = (struct customer){ .zone = zone, .fake = fake };
+		init_completion(&customers[i].done);
+		kthread_run(be_a_customer, &customers[i], "customer%u", i);
+	}
+	for (i = 0; i < NR_THREADS; i++) {
+		wait_for_completion(&customers[i].done);
+		KUNIT_EXPECT_EQ(test, customers[i].holes, 0);
+	}
+	fake_unregister(test, fake);
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	for (i = 0; i < NR_BLOCKS; i++)
+		KUNIT_EXPECT_EQ(test, 0, test_pages_astray(blocks[i]->pfn,
+							   BLOCK_PAGES));
+}
+
+static struct kunit_case restore_cases[] = {
+	KUNIT_CASE_PARAM(test_demand, demand_gen_params),
+	KUNIT_CASE(test_one_block_at_a_time),
+	KUNIT_CASE(test_too_small_blocks),
+	KUNIT_CASE(test_range),
+	KUNIT_CASE(test_failure_backs_off),
+	KUNIT_CASE(test_allocation_fails_cleanly),
+	KUNIT_CASE(test_range_that_stays),
+	KUNIT_CASE(test_limit_that_is_not_met),
+	KUNIT_CASE(test_lost_on_unregister),
+	KUNIT_CASE(test_restore_all),
+	KUNIT_CASE(test_restore_all_is_refused),
+	KUNIT_CASE(test_many_customers),
+	{}
+};
+
+static struct kunit_suite restore_suite = {
+	.name = "page_reporting_restore",
+	.init = fake_test_init,
+	.test_cases = restore_cases,
+};
+
+kunit_test_suite(restore_suite);
