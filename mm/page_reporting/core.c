@@ -183,6 +183,8 @@ static struct fpr_zone *fpr_build(struct fpr_backend *backend,
 		fpr_zone_free(fz);
 		return NULL;
 	}
+	fpr_swing_init(&fz->swing, zone_page_state(zone, NR_FREE_PAGES),
+		       jiffies);
 	return fz;
 }
 
@@ -309,18 +311,36 @@ void fpr_wake(const struct fpr_zone *fz)
 		fpr_schedule(fz->backend, msecs_to_jiffies(ms) + 1);
 }
 
+/*
+ * Note how much of a zone is free after so many pages were freed; what the
+ * worker has isolated is as good as free.  Returns how much was freed and taken
+ * again at a time lately, to the nearest block, because the kernel's count of
+ * free pages is not exact.
+ */
+unsigned long fpr_note_free(struct fpr_zone *fz, unsigned long freed)
+{
+	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+	unsigned long free = zone_page_state(fz->zone, NR_FREE_PAGES) +
+			     fz->isolated;
+	unsigned long reused;
+
+	lockdep_assert_held(&fz->zone->lock);
+	fpr_swing_note(&fz->swing, free - min(free, freed), jiffies, window);
+	reused = fpr_swing_note(&fz->swing, free, jiffies, window);
+	return round_down(reused + fpr_block_pages(fz) / 2,
+			  fpr_block_pages(fz));
+}
+
 /* Memory of so many pages was used that the host had to back for that. */
-void fpr_learn(struct fpr_zone *fz, unsigned long pages)
+void fpr_learn(struct fpr_zone *fz, unsigned long pages, unsigned long reused)
 {
 	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
 	unsigned long refaulted = fpr_recent_take(&fz->recent, pages, jiffies,
 						  window);
 
-	if (!refaulted)
-		return;
 	fpr_count(FPR_REFAULTED, refaulted);
-	if (fz->reserve < zone_managed_pages(fz->zone))
-		fpr_expect_reuse(fz, refaulted, jiffies);
+	fpr_expect_reuse(fz, refaulted, reused);
+	trace_page_reporting_refault(fz->zone, pages, refaulted, fz->reserve);
 }
 
 /* The part of page_reporting_notify_free() that is not inlined. */
@@ -329,7 +349,7 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int merged_order)
 {
 	struct fpr_zone *fz;
-	unsigned long backed;
+	unsigned long backed, reused;
 
 	lockdep_assert_held(&zone->lock);
 	/* The key is on before the table is there. */
@@ -338,9 +358,10 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 	fz = fpr_zone_get_locked(zone);
 	if (!fz || merged_order < fz->order)
 		return;
+	reused = fpr_note_free(fz, 1UL << freed_order);
 	backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
 	if (backed)
-		fpr_learn(fz, backed << fz->order);
+		fpr_learn(fz, backed << fz->order, reused);
 	fpr_wake(fz);
 }
 
@@ -925,7 +946,10 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 	}
 	fz->since = old ? old->since : jiffies;
 	fz->reserve = old ? old->reserve : 0;
-	fz->wanted = old ? old->wanted : 0;
+	if (old) {
+		fz->swing = old->swing;
+		fz->isolated = old->isolated;
+	}
 	rcu_assign_pointer(*fpr_slot(zone), fz);
 	spin_unlock_irq(&zone->lock);
 	if (old) {

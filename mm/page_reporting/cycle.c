@@ -223,7 +223,6 @@ static void fpr_skip_block(struct fpr_zone *fz, unsigned long pfn)
 	/* A tracker of another order does not know what is held. */
 	if (page && fpr_is_held(page))
 		return;
-	fz->wanted = jiffies;
 	fpr_count(FPR_SKIPPED, fpr_block_pages(fz));
 }
 
@@ -361,6 +360,8 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 	/* The next collection starts with the first one left. */
 	if (fz && i < nr)
 		fpr_rewind(fz, scan, &backend->candidates[i], nr - i);
+	if (fz)
+		fz->isolated = batch->isolated_pages;
 	spin_unlock_irq(&zone->lock);
 	return i;
 }
@@ -527,6 +528,8 @@ static unsigned long fpr_return_stage(struct zone *zone,
 		fpr_put_back_batch(batch);
 	/* A tracker of another order was built with every block pending. */
 	fz = fpr_zone_get_locked(zone);
+	if (fz)
+		fz->isolated = 0;
 	if (fz && fz->order != batch->order)
 		fz = NULL;
 	for (i = 0; i < batch->nr_entries; i++) {
@@ -597,13 +600,11 @@ static u32 fpr_zone_wait(struct zone *zone)
 	return max_delay - waited;
 }
 
-/* The blocks to hold back, after dropping a reserve nobody wants any more. */
-static unsigned long fpr_reserved_blocks(struct fpr_zone *fz, u32 now,
-					 u32 ceiling)
+/* The blocks to hold back, not more than were wanted again at a time lately. */
+static unsigned long fpr_reserved_blocks(struct fpr_zone *fz)
 {
 	spin_lock_irq(&fz->zone->lock);
-	if (fpr_reserve_stale(now, fz->wanted, ceiling))
-		fpr_release_reserve(fz, fz->reserve);
+	fpr_expect_reuse(fz, 0, fpr_note_free(fz, 0));
 	spin_unlock_irq(&fz->zone->lock);
 	return READ_ONCE(fz->reserve) >> fz->order;
 }
@@ -620,7 +621,7 @@ static void fpr_aim(struct fpr_backend *backend, struct zone *zone,
 	rcu_read_lock();
 	fz = fpr_zone_get(zone);
 	if (fz)
-		reserve = fpr_reserved_blocks(fz, scan->now, ceiling);
+		reserve = fpr_reserved_blocks(fz);
 	if (reserve)
 		fpr_take_census(fz, &backend->census, scan->now, ceiling);
 	fpr_choose_age(scan, &backend->census, reserve, floor, ceiling);

@@ -218,7 +218,8 @@ static void fpr_release(struct zone *zone, const struct fpr_range *block,
 		return;
 	fpr_mark_pending(fz, block, jiffies);
 	if (wanted)
-		fpr_learn(fz, block->nr_pages);
+		fpr_learn(fz, block->nr_pages,
+			  fpr_note_free(fz, block->nr_pages));
 	fpr_wake(fz);
 }
 

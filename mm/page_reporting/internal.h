@@ -61,6 +61,20 @@ struct fpr_recent {
 };
 
 /**
+ * struct fpr_swing - how the free memory of a zone went up and down lately
+ * @low:	least that was free, in this window and in the one before
+ * @high:	most that was free since the least was
+ * @reused:	most that was freed and then taken again
+ * @since:	when this window began
+ */
+struct fpr_swing {
+	unsigned long low[2];
+	unsigned long high[2];
+	unsigned long reused[2];
+	u32 since;
+};
+
+/**
  * struct fpr_zone - what is tracked of a zone
  * @zone:	the zone
  * @backend:	to which its blocks are reported
@@ -71,7 +85,8 @@ struct fpr_recent {
  * @since:	when @nr_pending last left zero, or a pass last ended
  * @recent:	memory that was reported lately
  * @reserve:	pages that are held back because they will be wanted again
- * @wanted:	when memory was last found to have been wanted again
+ * @swing:	how much was freed and taken again lately, the most to hold back
+ * @isolated:	pages that a batch has taken off the free lists
  * @age:	age at which the last pass reported, in jiffies
  * @summary:	a bit per segment, set while any of its blocks is pending
  * @rcu:	for freeing, the collect stage reads without a lock
@@ -90,7 +105,8 @@ struct fpr_zone {
 	u32 since;
 	struct fpr_recent recent;
 	unsigned long reserve;
-	u32 wanted;
+	struct fpr_swing swing;
+	unsigned long isolated;
 	u32 age;
 	unsigned long *summary;
 	struct rcu_head rcu;
@@ -284,9 +300,10 @@ u32 fpr_current_age(void);
 unsigned long fpr_last_flush_pages(void);
 struct fpr_zone *fpr_zone_get(struct zone *zone);
 struct fpr_zone *fpr_zone_get_locked(struct zone *zone);
+unsigned long fpr_note_free(struct fpr_zone *fz, unsigned long freed);
 void fpr_schedule(struct fpr_backend *backend, u32 delay);
 void fpr_wake(const struct fpr_zone *fz);
-void fpr_learn(struct fpr_zone *fz, unsigned long pages);
+void fpr_learn(struct fpr_zone *fz, unsigned long pages, unsigned long reused);
 struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev);
 void fpr_backend_put(struct fpr_backend *backend);
 struct fpr_backend **fpr_backends_get(void);
@@ -323,7 +340,8 @@ void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
 		const unsigned long *pfns, unsigned int nr);
 void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 		     u32 ceiling);
-void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages, u32 now);
+void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages,
+		      unsigned long reused);
 void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages);
 
 static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
@@ -366,11 +384,13 @@ bool fpr_expired(const struct fpr_scan *scan, u32 stamp);
 u32 fpr_until_due(const struct fpr_scan *scan, u32 stamp);
 void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
 		    unsigned long reserve, u32 floor, u32 ceiling);
-bool fpr_reserve_stale(u32 now, u32 wanted, u32 ceiling);
 void fpr_recent_add(struct fpr_recent *recent, unsigned long pages, u32 now,
 		    u32 window);
 unsigned long fpr_recent_take(struct fpr_recent *recent, unsigned long pages,
 			      u32 now, u32 window);
+void fpr_swing_init(struct fpr_swing *swing, unsigned long free, u32 now);
+unsigned long fpr_swing_note(struct fpr_swing *swing, unsigned long free,
+			     u32 now, u32 window);
 bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 		     u32 waited, u32 max_delay);
 bool fpr_may_isolate(unsigned long spare, unsigned long isolated,

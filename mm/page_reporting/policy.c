@@ -5,6 +5,7 @@
  * Pure functions of their arguments, so that KUnit can try every case.  The
  * worker in cycle.c calls them; none takes or needs a lock.
  */
+#include <linux/limits.h>
 #include <linux/minmax.h>
 
 #include "internal.h"
@@ -18,13 +19,6 @@
  * in steps that leave it room to allocate meanwhile.
  */
 #define FPR_SPARE_SHARE		8
-
-/*
- * A reserve outlives the last sign that it is wanted by so many ceilings.  A
- * workload whose memory rests for less than the ceiling gives a sign each time
- * around.
- */
-#define FPR_RESERVE_CEILINGS	3
 
 /* No scan takes longer, so a stamp further ahead is one from long ago. */
 #define FPR_SCAN_TIME_MAX	((u32)HZ * 3600)
@@ -110,6 +104,61 @@ unsigned long fpr_recent_take(struct fpr_recent *recent, unsigned long pages,
 	return older + newer;
 }
 
+/* Begin without a past, with so many pages free. */
+void fpr_swing_init(struct fpr_swing *swing, unsigned long free, u32 now)
+{
+	*swing = (struct fpr_swing){
+		.low = { free, free },
+		.high = { free, free },
+		.since = now,
+	};
+}
+
+/* Forget what was seen more than one or two windows ago. */
+static void fpr_swing_forget(struct fpr_swing *swing, unsigned long free,
+			     u32 now, u32 window)
+{
+	u32 elapsed = now - swing->since;
+
+	if (elapsed / 2 >= window) {
+		fpr_swing_init(swing, free, now);
+	} else if (elapsed >= window) {
+		*swing = (struct fpr_swing){
+			.low = { ULONG_MAX, swing->low[0] },
+			.high = { 0, swing->high[0] },
+			.reused = { 0, swing->reused[0] },
+			.since = now,
+		};
+	}
+}
+
+/*
+ * So many pages of a zone are free now.  Returns how many were freed and then
+ * taken again at a time lately: the largest rise with a fall after it, of which
+ * the smaller one counts.
+ */
+unsigned long fpr_swing_note(struct fpr_swing *swing, unsigned long free,
+			     u32 now, u32 window)
+{
+	unsigned long low, high, fall = 0;
+
+	fpr_swing_forget(swing, free, now, window);
+	low = min(swing->low[0], swing->low[1]);
+	high = max(swing->high[0], swing->high[1]);
+	if (free < low) {
+		/* All that rose has fallen; what falls further was not freed. */
+		fall = high - low;
+		swing->high[0] = free;
+		swing->high[1] = free;
+	} else if (free < high) {
+		fall = high - free;
+	}
+	swing->low[0] = min(swing->low[0], free);
+	swing->high[0] = max(swing->high[0], free);
+	swing->reused[0] = max(swing->reused[0], fall);
+	return max(swing->reused[0], swing->reused[1]);
+}
+
 /*
  * Memory that was wanted again soon after it had been reported will be wanted
  * again: that much of it, the reserve, is held back.  The allocator hands out
@@ -145,12 +194,6 @@ void fpr_choose_age(struct fpr_scan *scan, const struct fpr_census *census,
 	scan->hold = clamp(upper, floor, scan->ceiling) - scan->age;
 	if (newer > reserve)
 		scan->quota = newer - reserve;
-}
-
-/* Has a reserve not been wanted for so long that it should go? */
-bool fpr_reserve_stale(u32 now, u32 wanted, u32 ceiling)
-{
-	return (now - wanted) / FPR_RESERVE_CEILINGS > ceiling;
 }
 
 /*

@@ -177,8 +177,6 @@ unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 			continue;
 		if (segment->reported & BIT(bit))
 			backed++;
-		if (segment->pending & BIT(bit))
-			fz->wanted = now;
 		fpr_set_pending(fz, index, segment, bit, now);
 	}
 	return backed;
@@ -404,12 +402,15 @@ void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 	}
 }
 
-/* Hold back so many pages more: they were wanted again soon. */
-void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages, u32 now)
+/*
+ * Hold back so many pages more, which were wanted again soon, but not more
+ * than @reused in all.
+ */
+void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages,
+		      unsigned long reused)
 {
 	lockdep_assert_held(&fz->zone->lock);
-	WRITE_ONCE(fz->reserve, fz->reserve + pages);
-	fz->wanted = now;
+	WRITE_ONCE(fz->reserve, min(fz->reserve + pages, reused));
 }
 
 /* Hold back so many pages less: they were not wanted while they waited. */

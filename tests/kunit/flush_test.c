@@ -320,6 +320,32 @@ static void test_excess_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reported, ARRAY_SIZE(other));
 }
 
+/*
+ * A block is used again and again, but each time another one, because the
+ * allocator takes one that was reported and leaves the one that was held back.
+ * That is no reason to hold back two.
+ */
+static void test_reserve_is_what_is_reused(struct kunit *test)
+{
+	struct test_block *other = test_block_alloc(test), *reported;
+	struct test_block *block = make_reserve(test, FPR_MS_MAX);
+	struct fake_backend *fake = test->priv;
+	unsigned int i;
+
+	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
+	test_block_free(block);
+	test_block_free(other);
+	for (i = 0; i < 3; i++) {
+		fake_run_pass(test, fake);
+		KUNIT_ASSERT_EQ(test, 1, saw(test, block, 1) +
+					 saw(test, other, 1));
+		reported = saw(test, block, 1) ? block : other;
+		fake_forget(fake);
+		KUNIT_ASSERT_TRUE(test, test_block_take_back(reported));
+		test_block_free(reported);
+	}
+}
+
 static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_flush_reports_young_blocks),
 	KUNIT_CASE(test_flush_finds_single_pages),
@@ -333,6 +359,7 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_reserve_is_held_back),
 	KUNIT_CASE(test_reserve_ends),
 	KUNIT_CASE(test_excess_is_reported),
+	KUNIT_CASE(test_reserve_is_what_is_reused),
 	{}
 };
 

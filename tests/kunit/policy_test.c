@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 #include <linux/jiffies.h>
 #include <linux/limits.h>
+#include <linux/prandom.h>
 
 #include "../internal.h"
 
@@ -145,17 +146,6 @@ static void test_held_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpr_until_due(&scan, 931), 500 - 69);
 }
 
-static void test_reserve_stale(struct kunit *test)
-{
-	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(1000, 1000, 100));
-	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(1302, 1000, 100));
-	KUNIT_EXPECT_TRUE(test, fpr_reserve_stale(1303, 1000, 100));
-	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(100, U32_MAX - 201, 100));
-	KUNIT_EXPECT_TRUE(test, fpr_reserve_stale(101, U32_MAX - 201, 100));
-	/* Three ceilings may be more than 32 bits hold. */
-	KUNIT_EXPECT_FALSE(test, fpr_reserve_stale(U32_MAX, 0, U32_MAX / 2));
-}
-
 /* === What was reported lately === */
 
 struct recent_case {
@@ -196,6 +186,127 @@ static void test_recent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->left,
 			fpr_recent_take(&recent, ULONG_MAX, last, 50));
 	KUNIT_EXPECT_EQ(test, 0, fpr_recent_take(&recent, ULONG_MAX, last, 50));
+}
+
+/* === What was freed and taken again === */
+
+#define SWING_STEPS	10
+
+struct swing_case {
+	const char *name;
+	struct {
+		u32 at;
+		unsigned long free;
+	} steps[SWING_STEPS];	/* ends with the first at time 0 */
+	unsigned long reused;
+};
+
+/* At first 100 pages are free; a window is 50 jiffies. */
+static const struct swing_case swing_cases[] = {
+	{ "first use", { { 1, 30 }, { 2, 10 } }, 0 },
+	{ "first use, freed", { { 1, 30 }, { 2, 90 } }, 0 },
+	{ "taken again", { { 1, 30 }, { 2, 90 }, { 3, 30 } }, 60 },
+	{ "in steps", { { 1, 30 }, { 2, 50 }, { 3, 90 }, { 4, 60 },
+			{ 5, 30 } }, 60 },
+	{ "partly taken again", { { 1, 30 }, { 2, 90 }, { 3, 70 } }, 20 },
+	{ "more taken than freed", { { 1, 30 }, { 2, 90 }, { 3, 1 } }, 60 },
+	{ "then freed", { { 1, 30 }, { 2, 90 }, { 3, 30 }, { 4, 90 } }, 60 },
+	{ "again and again", { { 1, 30 }, { 2, 90 }, { 3, 30 }, { 4, 90 },
+			       { 5, 30 }, { 6, 90 }, { 7, 30 } }, 60 },
+	{ "beside a large free", { { 1, 30 }, { 2, 90 }, { 3, 30 }, { 4, 90 },
+				   { 5, 900 }, { 6, 840 }, { 7, 900 },
+				   { 8, 840 } }, 60 },
+	{ "beside a large use", { { 1, 30 }, { 2, 90 }, { 3, 5 }, { 4, 65 },
+				  { 5, 5 }, { 6, 65 } }, 60 },
+	{ "smaller after larger", { { 1, 30 }, { 2, 90 }, { 3, 30 }, { 4, 90 },
+				    { 5, 80 }, { 6, 90 } }, 60 },
+	{ "no longer than that", { { 1, 30 }, { 2, 90 }, { 3, 30 }, { 4, 90 },
+				   { 50, 80 }, { 99, 90 }, { 100, 90 },
+				   { 149, 90 } }, 10 },
+	{ "nor is that", { { 1, 30 }, { 2, 90 }, { 3, 30 }, { 4, 90 },
+			   { 50, 80 }, { 99, 90 }, { 100, 90 }, { 149, 90 },
+			   { 150, 90 } }, 0 },
+	{ "at the end of it", { { 1, 30 }, { 2, 90 }, { 49, 30 }, { 50, 90 },
+				{ 99, 90 } }, 60 },
+	{ "across windows", { { 1, 30 }, { 49, 90 }, { 50, 30 } }, 60 },
+	{ "freed long ago", { { 1, 30 }, { 2, 90 }, { 60, 90 }, { 120, 90 },
+			      { 170, 30 } }, 0 },
+	{ "silence in between", { { 1, 30 }, { 2, 90 }, { 102, 30 } }, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(swing, swing_cases, name);
+
+static void test_swing(struct kunit *test)
+{
+	const struct swing_case *c = test->param_value;
+	/* The clock wraps in between. */
+	const u32 start = U32_MAX - 20;
+	struct fpr_swing swing = {};
+	unsigned long reused = 0;
+	unsigned int i;
+
+	fpr_swing_init(&swing, 100, start);
+	for (i = 0; i < SWING_STEPS && c->steps[i].at; i++)
+		reused = fpr_swing_note(&swing, c->steps[i].free,
+					start + c->steps[i].at, 50);
+	KUNIT_EXPECT_EQ(test, reused, c->reused);
+}
+
+#define WALK_STEPS	600
+#define WALK_WINDOW	40
+
+/*
+ * The most that was freed and taken again from @first to @last: for each time,
+ * what was less before and what was less after, of which the smaller counts.
+ */
+static unsigned long model_reused(const unsigned long *free, int first,
+				  int last)
+{
+	unsigned long before = ULONG_MAX, most = 0;
+	int i, j;
+
+	for (i = max(first, 0); i <= last; i++) {
+		unsigned long after = free[i];
+
+		before = min(before, free[i]);
+		for (j = i; j <= last; j++)
+			after = min(after, free[j]);
+		most = max(most, free[i] - max(before, after));
+	}
+	return most;
+}
+
+/*
+ * What was freed and taken within a window is always seen, and nothing that is
+ * further away than the windows that are remembered of each of the three.
+ */
+static void test_swing_random(struct kunit *test)
+{
+	unsigned long *free = kunit_kcalloc(test, WALK_STEPS, sizeof(*free),
+					    GFP_KERNEL);
+	struct fpr_swing swing = {};
+	struct rnd_state rnd;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, free);
+	prandom_seed_state(&rnd, 612);
+	free[0] = 5000;
+	fpr_swing_init(&swing, free[0], 0);
+	for (i = 1; i < WALK_STEPS; i++) {
+		unsigned long reused;
+
+		free[i] = prandom_u32_state(&rnd) % 16 ?
+			  free[i - 1] + prandom_u32_state(&rnd) % 21 - 10 :
+			  prandom_u32_state(&rnd) % 10000;
+		free[i] = min(free[i], 10000UL);
+		reused = fpr_swing_note(&swing, free[i], i, WALK_WINDOW);
+		KUNIT_ASSERT_GE_MSG(test, reused,
+				    model_reused(free, i - WALK_WINDOW + 1, i),
+				    "after %d steps", i);
+		KUNIT_ASSERT_LE_MSG(test, reused,
+				    model_reused(free, i - 6 * WALK_WINDOW, i),
+				    "after %d steps", i);
+	}
 }
 
 /* === Threshold === */
@@ -305,8 +416,9 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(test_expired),
 	KUNIT_CASE_PARAM(test_choose_age, choice_gen_params),
 	KUNIT_CASE(test_held_back),
-	KUNIT_CASE(test_reserve_stale),
 	KUNIT_CASE_PARAM(test_recent, recent_gen_params),
+	KUNIT_CASE_PARAM(test_swing, swing_gen_params),
+	KUNIT_CASE(test_swing_random),
 	KUNIT_CASE_PARAM(test_pass_wanted, pass_gen_params),
 	KUNIT_CASE_PARAM(test_may_isolate, room_gen_params),
 	KUNIT_CASE_PARAM(test_next_backoff, backoff_gen_params),

@@ -71,7 +71,6 @@ struct tracker_test {
 	unsigned long nr_blocks;
 	unsigned long block_pages;
 	u32 since;
-	u32 wanted;
 
 	/* room for the results */
 	struct fpr_census *census;
@@ -258,8 +257,6 @@ static void assert_same(struct kunit *test, const char *what)
 	KUNIT_ASSERT_EQ_MSG(test, tt->fz->nr_pending, model_nr_pending(tt),
 			    "after %s", what);
 	KUNIT_ASSERT_EQ_MSG(test, tt->fz->since, tt->since, "after %s", what);
-	KUNIT_ASSERT_EQ_MSG(test, tt->fz->wanted, tt->wanted, "after %s",
-			    what);
 }
 
 /* === Steps === */
@@ -299,8 +296,6 @@ static void step_mark_freed(struct kunit *test)
 		last = page / tt->block_pages;
 		if (block && block->reported)
 			expected++;
-		if (block && block->pending)
-			tt->wanted = tt->now;
 		model_set_pending(tt, page);
 	}
 	model_note_since(tt, waited);
@@ -721,10 +716,14 @@ static void test_reserve(struct kunit *test)
 
 	set_up(test);
 	spin_lock_irq(&tt->zone.lock);
-	fpr_expect_reuse(tt->fz, 512, 7);
-	fpr_expect_reuse(tt->fz, 1024, 9);
+	fpr_expect_reuse(tt->fz, 512, 2000);
+	fpr_expect_reuse(tt->fz, 1024, 2000);
 	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 1536);
-	KUNIT_EXPECT_EQ(test, tt->fz->wanted, 9);
+	fpr_expect_reuse(tt->fz, 512, 2000);
+	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 2000);
+	/* Less than that was reused of late. */
+	fpr_expect_reuse(tt->fz, 0, 1536);
+	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 1536);
 	fpr_release_reserve(tt->fz, 1000);
 	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 536);
 	fpr_release_reserve(tt->fz, 537);

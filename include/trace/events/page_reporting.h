@@ -7,6 +7,7 @@
 
 #include <linux/mmzone.h>
 #include <linux/tracepoint.h>
+#include <linux/vmstat.h>
 
 DECLARE_EVENT_CLASS(page_reporting_backend,
 
@@ -125,6 +126,38 @@ TRACE_EVENT(page_reporting_restore,
 	TP_printk("nid=%d zone=%s pfn=0x%lx pages=%lu err=%d ns=%lld",
 		  __entry->nid, __get_str(zone), __entry->pfn,
 		  __entry->pages, __entry->err, __entry->ns)
+);
+
+TRACE_EVENT(page_reporting_refault,
+
+	TP_PROTO(struct zone *zone, unsigned long backed,
+		 unsigned long refaulted, unsigned long reserve),
+
+	TP_ARGS(zone, backed, refaulted, reserve),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned long, backed_kb)
+		__field(unsigned long, refaulted_kb)
+		__field(unsigned long, reserve_kb)
+		__field(unsigned long, free_kb)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->backed_kb = backed << (PAGE_SHIFT - 10);
+		__entry->refaulted_kb = refaulted << (PAGE_SHIFT - 10);
+		__entry->reserve_kb = reserve << (PAGE_SHIFT - 10);
+		__entry->free_kb = zone_page_state(zone, NR_FREE_PAGES) <<
+				   (PAGE_SHIFT - 10);
+	),
+
+	TP_printk("nid=%d zone=%s backed_kb=%lu refaulted_kb=%lu reserve_kb=%lu free_kb=%lu",
+		  __entry->nid, __get_str(zone), __entry->backed_kb,
+		  __entry->refaulted_kb, __entry->reserve_kb,
+		  __entry->free_kb)
 );
 
 #endif /* _TRACE_PAGE_REPORTING_H */
