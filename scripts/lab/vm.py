@@ -47,7 +47,35 @@ def kernel_image(name: str) -> Path:
     return image
 
 
-class Vm:
+class Guest:
+    """A kernel in which commands can be run."""
+
+    name: str
+
+    def try_run(self, command: str, timeout: float = 60) -> Result:
+        """Run a shell command, whatever its exit status."""
+        raise NotImplementedError
+
+    def run(self, command: str, timeout: float = 60) -> str:
+        """Run a shell command that must succeed."""
+        result = self.try_run(command, timeout)
+        if result.status:
+            raise VmError(
+                f"{self.name}: {command!r} ended with status {result.status}: "
+                f"{result.output}"
+            )
+        return result.output
+
+    def read(self, path: str) -> str:
+        """Return the contents of a file."""
+        return self.run(f"cat {path}")
+
+    def write(self, path: str, value: object) -> None:
+        """Write a value to a file; it must be accepted."""
+        self.run(f"echo {value} >{path}")
+
+
+class Vm(Guest):
     """A guest, running from entering the context until leaving it.
 
     The console goes to build/logs/NAME.log.  Commands have a channel of their
@@ -69,7 +97,7 @@ class Vm:
         self.name = name
         self.console = LOGS / f"{name}.log"
         self._command = [
-            *machine_arguments(kernel, accel, memory, cpus, append),
+            *self.machine(kernel, accel, memory, cpus, append),
             "-display", "none",
             "-chardev", f"file,id=console,path={self.console}",
             "-serial", "chardev:console", "-serial", "chardev:commands",
@@ -80,6 +108,12 @@ class Vm:
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: list[socket.socket] = []
         self._held = ExitStack()
+
+    def machine(
+        self, kernel: Path, accel: str, memory: str, cpus: int, append: str
+    ) -> list[str]:
+        """Return the QEMU command without devices."""
+        return machine_arguments(kernel, accel, memory, cpus, append)
 
     def __enter__(self) -> Vm:
         self.start()
@@ -168,16 +202,6 @@ class Vm:
         except ChannelError as error:
             self._give_up(f"{command!r}: {error}")
 
-    def run(self, command: str, timeout: float = 60) -> str:
-        """Run a shell command in the guest that must succeed."""
-        result = self.try_run(command, timeout)
-        if result.status:
-            raise VmError(
-                f"{self.name}: {command!r} ended with status {result.status}: "
-                f"{result.output}"
-            )
-        return result.output
-
     def stream(self, command: str, timeout: float = 60) -> Iterator[str]:
         """Run a command that must succeed; yield its lines as they come."""
         last = ""
@@ -189,14 +213,6 @@ class Vm:
             self._give_up(f"{command!r}: {error}")
         if last != "=0":
             raise VmError(f"{self.name}: {command!r} ended with status {last[1:]}")
-
-    def read(self, path: str) -> str:
-        """Return the contents of a file in the guest."""
-        return self.run(f"cat {path}")
-
-    def write(self, path: str, value: object) -> None:
-        """Write a value to a file in the guest; it must be accepted."""
-        self.run(f"echo {value} >{path}")
 
     def console_text(self) -> str:
         """Return everything the guest printed on its console."""

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A machine under QEMU that runs Xen: commands in dom0, domains beside it.
+
+QEMU always emulates the processor here.  Xen would need nested virtualisation
+for its own guests otherwise, and what it can do is what is tested.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from lab.paths import BUILD
+from lab.vm import ACCELERATORS, KERNEL_TROUBLE, QEMU, Guest, Vm, VmError
+from lab.vm_channel import Result
+
+HYPERVISOR = BUILD / "xen" / "xen"
+KERNEL = BUILD / "xen" / "vmlinux"
+DOM0 = BUILD / "xen" / "dom0.gz"
+
+# Under emulation, PV guests die at their first return to user space with
+# smap, and their programs get wrong data with xsave.
+XEN_ARGUMENTS = (
+    "com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all"
+    " dom0_max_vcpus=1 smap=0 xsave=0"
+)
+XL = "/tmp"
+BOOT_SECONDS = 120
+ACCOUNT_SECONDS = 10
+GENERAL = re.compile(
+    r"General information for domain (\d+):\s.*?nr_pages=(\d+)", re.DOTALL
+)
+KINDS = ("pv", "pvh")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the memory of the machine is: pages by domain, and what is free."""
+
+    pages: dict[int, int]
+    free_kib: int
+
+
+class XenHost(Vm):
+    """Xen with dom0: what runs in the guest of the base class runs in dom0."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        memory: str = "2G",
+        cpus: int = 2,
+        dom0_mib: int = 512,
+        append: str = "",
+    ) -> None:
+        self._dom0_mib = dom0_mib
+        super().__init__(
+            HYPERVISOR,
+            name=name,
+            accel="tcg",
+            memory=memory,
+            cpus=cpus,
+            balloon=None,
+            append=append,
+        )
+
+    def machine(
+        self, kernel: Path, accel: str, memory: str, cpus: int, append: str
+    ) -> list[str]:
+        """Return the QEMU command: the kernel and dom0 are modules of Xen."""
+        if not DOM0.exists():
+            raise VmError(f"{DOM0} does not exist: run 'make xen-image' first")
+        if "," in append:
+            raise VmError(f"{append!r}: QEMU takes a comma for the end of a module")
+        mib = self._dom0_mib
+        return [
+            QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
+            "-machine", "q35", "-cpu", "max", *ACCELERATORS[accel],
+            "-m", memory, "-smp", str(cpus), "-kernel", str(kernel),
+            "-append", f"{XEN_ARGUMENTS} dom0_mem={mib}M,max:{mib}M",
+            "-initrd", f"{KERNEL} console=hvc0 panic=-1 {append},{DOM0}",
+        ]  # fmt: skip
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+    def domain(
+        self, name: str, kind: str, *, mib: int = 256, cpus: int = 1,
+        append: str = "",
+    ) -> Domain:
+        """Create a domain and wait until it takes commands."""
+        domain = Domain(self, name, kind)
+        domain.create(mib, cpus, append)
+        return domain
+
+    def free_mib(self) -> int:
+        """Return the memory that Xen has to give, as `xl info` shows it."""
+        return int(self.run("xl info | sed -n 's/^free_memory *: //p'"))
+
+    def account(self) -> Account:
+        """Ask Xen for its counts; unlike those of xl, they are not rounded."""
+        start = len(self.console_text())
+        self.run("xl debug-keys q && xl debug-keys m")
+        deadline = time.monotonic() + ACCOUNT_SECONDS
+        while time.monotonic() < deadline:
+            text = self.console_text()[start:]
+            free = re.search(r"Dom heap: (\d+)kB free", text)
+            if free:
+                pages = GENERAL.findall(text)
+                return Account({int(d): int(n) for d, n in pages}, int(free[1]))
+            time.sleep(0.1)
+        raise VmError(f"{self.name}: Xen does not tell what memory it has")
+
+
+class Domain(Guest):
+    """A domain beside dom0."""
+
+    def __init__(self, host: XenHost, name: str, kind: str) -> None:
+        if kind not in KINDS:
+            raise VmError(f"{kind!r} is not one of {', '.join(KINDS)}")
+        self.host = host
+        self.name = name
+        self.kind = kind
+        self.tty = ""
+
+    @property
+    def config(self) -> str:
+        """The name of its configuration in dom0."""
+        return f"{XL}/{self.name}.cfg"
+
+    def create(self, mib: int, cpus: int, append: str) -> None:
+        """Create it and wait until it takes commands."""
+        lines = {
+            "type": self.kind,
+            "name": self.name,
+            "kernel": "/boot/vmlinux",
+            "ramdisk": "/boot/initramfs.gz",
+            "extra": f"console=hvc0 lab.channel=hvc0 panic=-1 {append}".strip(),
+            "on_crash": "destroy",
+            "on_reboot": "destroy",
+            # Reading the time stamp counter traps otherwise, and hangs here.
+            "tsc_mode": "native",
+        }
+        settings = [f'{key}="{value}"' for key, value in lines.items()]
+        settings += [f"memory={mib}", f"vcpus={cpus}"]
+        text = shlex.quote("\\n".join(settings) + "\\n")
+        self.host.run(f"printf {text} >{self.config}")
+        self.host.run(f"xl create {self.config}", timeout=120)
+        self.connect()
+
+    def connect(self) -> None:
+        """Wait until the domain takes commands."""
+        node = f"/local/domain/{self.id()}/console/tty"
+        self.tty = self.host.run(
+            f"until xenstore-read {node} 2>/dev/null; do usleep 100000; done"
+        )
+        waited = self.host.try_run(
+            f"timeout {BOOT_SECONDS} in-domain {self.tty}", BOOT_SECONDS + 10
+        )
+        if waited.status:
+            tail = self.host.run(f"tail -n 20 {self.log}")
+            raise VmError(f"domain {self.name} did not boot:\n{tail}")
+
+    @property
+    def log(self) -> str:
+        """Where dom0 keeps what the domain has printed."""
+        return f"/var/log/xen/guest-{self.name}.log"
+
+    def id(self) -> int:
+        """Return its number."""
+        return int(self.host.run(f"xl domid {self.name}"))
+
+    def try_run(self, command: str, timeout: float = 60) -> Result:
+        """Run a shell command in the domain, whatever its exit status."""
+        seconds = int(timeout)
+        result = self.host.try_run(
+            f"timeout {seconds} in-domain {self.tty} {shlex.quote(command)}",
+            seconds + 10,
+        )
+        if result.status == 143:
+            tail = self.host.run(f"tail -n 20 {self.log}")
+            raise VmError(f"domain {self.name}: no answer to {command!r}:\n{tail}")
+        return result
+
+    def pages(self) -> int:
+        """Return how many pages the domain has, as Xen counts them."""
+        return self.host.account().pages[self.id()]
+
+    def trouble(self) -> list[str]:
+        """Return the messages in which the domain's kernel complains."""
+        found = self.try_run(f"dmesg | grep -E {shlex.quote(KERNEL_TROUBLE.pattern)}")
+        return found.output.splitlines()
+
+    def destroy(self) -> None:
+        """End the domain; it gets no chance to object."""
+        self.host.run(f"xl destroy {self.name}")

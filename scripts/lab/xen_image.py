@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Build build/xen/: the hypervisor, the kernel, and dom0's root file system.
+
+The Debian packages of Xen are unpacked, not installed: installing the
+hypervisor would change how this machine boots.
+"""
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import image, kernels, paths
+from lab.tree import put
+
+XEN = paths.BUILD / "xen"
+PACKAGES = XEN / "packages"
+STAGE = XEN / "root"
+HYPERVISOR = XEN / "xen"
+KERNEL = XEN / "vmlinux"
+DOM0 = XEN / "dom0.gz"
+
+PACKAGE_LIST = paths.ROOT / "scripts" / "packages-xen.txt"
+PACKAGE_STAMP = ".lab-packages"
+SCRIPTS = paths.ROOT / "tests" / "xen" / "dom0"
+
+COMPRESSED_HYPERVISOR = PACKAGES / "boot/xen-4.17-amd64.gz"
+LIBRARIES = PACKAGES / "usr/lib/x86_64-linux-gnu"
+# xl runs its helper under the path that it was built for.
+TOOLS = Path("usr/lib/xen-4.17/bin")
+TOOL_NAMES = ("libxl-save-helper", "xen-init-dom0", "xenconsoled", "xenstored", "xl")
+XENSTORE = ("exists", "ls", "read", "rm", "write")
+HOST_LIBRARIES = Path("/lib/x86_64-linux-gnu")
+# Loaded at run time by the C library when a thread ends, so ldd does not see it.
+LATE_LIBRARIES = ("libgcc_s.so.1",)
+DIRECTORIES = (
+    "bin", "boot", "etc/xen/scripts", "lib/x86_64-linux-gnu", "lib64", str(TOOLS),
+    "run/lock", "run/xen", "run/xenstored", "var/lib/xen", "var/lib/xenstored",
+    "var/log/xen",
+)  # fmt: skip
+
+
+class XenImageError(Exception):
+    """Xen cannot be prepared."""
+
+
+def package_names() -> list[str]:
+    """Read the list of packages."""
+    return PACKAGE_LIST.read_text(encoding="utf-8").split()
+
+
+def download(names: list[str], folder: Path) -> None:
+    """Fetch packages; bring apt's lists up to date if it does not know them."""
+    folder.mkdir(parents=True)
+    # as root, apt would rather fetch as a user who may not write here
+    command = ["apt-get", "-q", "-o", "APT::Sandbox::User=", "download", *names]
+    for attempt in (["apt-get", "-q", "update"], None):
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if not done.returncode:
+            return
+        if attempt:
+            print("xen: updating the package lists", flush=True)
+            subprocess.run(attempt, stdout=subprocess.DEVNULL, check=False)
+    raise XenImageError(f"apt-get cannot download the Xen packages:\n{done.stdout}")
+
+
+def unpack_packages() -> None:
+    """Unpack the packages, unless those of the list are there already."""
+    names = package_names()
+    digest = hashlib.sha256(" ".join(names).encode()).hexdigest()
+    stamp = PACKAGES / PACKAGE_STAMP
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+        return
+    print(f"xen: fetching {len(names)} Debian packages", flush=True)
+    scratch = PACKAGES.with_name("packages.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    download(names, scratch / "debs")
+    for package in sorted((scratch / "debs").glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", package, scratch], check=True)
+    shutil.rmtree(scratch / "debs")
+    (scratch / PACKAGE_STAMP).write_text(digest, encoding="utf-8")
+    shutil.rmtree(PACKAGES, ignore_errors=True)
+    scratch.rename(PACKAGES)
+
+
+def strip_kernel() -> bytes:
+    """Return the bare ELF image: quicker to load than to decompress."""
+    vmlinux = kernels.KERNELS["ours"].objects / "vmlinux"
+    if not vmlinux.exists():
+        raise XenImageError("build/ours is not built, run `make kernel-ours`")
+    scratch = XEN / ".vmlinux.new"
+    subprocess.run(["strip", "-s", "-o", scratch, vmlinux], check=True)
+    stripped = scratch.read_bytes()
+    scratch.unlink()
+    return stripped
+
+
+def libraries(binaries: list[Path]) -> dict[str, Path]:
+    """Return what the dynamic loader needs for programs, by path in dom0."""
+    listing = subprocess.run(
+        ["ldd", *binaries],
+        env=os.environ | {"LD_LIBRARY_PATH": str(LIBRARIES)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    missing = sorted(set(re.findall(r"(\S+) => not found", listing)))
+    if missing:
+        raise XenImageError(
+            f"no Debian package of {PACKAGE_LIST.name} or of this machine has"
+            f" {', '.join(missing)}"
+        )
+    found = {Path(name) for name in re.findall(r"(/\S+) \(0x", listing)}
+    found |= {HOST_LIBRARIES / name for name in LATE_LIBRARIES}
+    folders = {path: HOST_LIBRARIES for path in found}
+    folders |= {path: Path("/lib64") for path in found if path.name.startswith("ld-")}
+    return {str(folder / path.name)[1:]: path for path, folder in folders.items()}
+
+
+def stage_tools(root: Path) -> None:
+    """Lay out Xen's tools and their libraries."""
+    binaries = [PACKAGES / TOOLS / name for name in TOOL_NAMES]
+    for binary in binaries:
+        shutil.copy(binary, root / TOOLS)
+        (root / "bin" / binary.name).symlink_to(f"/{TOOLS / binary.name}")
+    xenstore = PACKAGES / "usr/bin/xenstore"
+    shutil.copy(xenstore, root / "bin")
+    for name in XENSTORE:
+        (root / "bin" / f"xenstore-{name}").symlink_to("xenstore")
+    for name, path in libraries([*binaries, xenstore]).items():
+        shutil.copy(path, root / name)
+    shutil.copy(PACKAGES / "etc/xen/xl.conf", root / "etc/xen")
+
+
+def stage(root: Path) -> None:
+    """Lay out what dom0 has in addition to a guest's root file system."""
+    shutil.rmtree(root, ignore_errors=True)
+    for name in DIRECTORIES:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "var/run").symlink_to("/run")
+    (root / "var/lock").symlink_to("/run/lock")
+    stage_tools(root)
+    for script in SCRIPTS.iterdir():
+        shutil.copy(script, root / "bin")
+        (root / "bin" / script.name).chmod(0o755)
+    shutil.copy(KERNEL, root / "boot")
+    shutil.copy(image.IMAGE, root / "boot")
+    for path in root.rglob("*"):
+        os.utime(path, (0, 0), follow_symlinks=False)
+
+
+def build() -> None:
+    """Bring everything up to date."""
+    XEN.mkdir(parents=True, exist_ok=True)
+    unpack_packages()
+    put(HYPERVISOR, gzip.decompress(COMPRESSED_HYPERVISOR.read_bytes()))
+    put(KERNEL, strip_kernel())
+    stage(STAGE)
+    # The kernel unpacks one archive after the other.
+    if put(DOM0, image.IMAGE.read_bytes() + image.pack(STAGE)):
+        print(f"xen: build/xen/{DOM0.name} written")
+
+
+def main() -> int:
+    """Entry point of `make xen-image`."""
+    try:
+        with paths.locked("xen"):
+            build()
+    except (XenImageError, OSError, subprocess.CalledProcessError) as error:
+        print(f"xen: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
