@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Memory that the hypervisor keeps until it is asked for.
+
+The module keeping_backend stands in for such a hypervisor.  It fills what it is
+given with a pattern and counts in damaged_kb what has changed when it is asked
+for it: memory that somebody used while he did not have it.  On a real one the
+same is tested in tests/xen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import Boot
+from lab.vm import Vm, numa_arguments
+from reporting import (
+    SYSFS,
+    backend,
+    be_aggressive,
+    free_kib,
+    managed_pages,
+    meminfo_kib,
+    stat,
+    tunable,
+    tune,
+    wait_until,
+)
+
+KIB_PER_MIB = 1024
+MEMORY = "/sys/devices/system/memory"
+# The first address that QEMU gives to a memory module of this machine.
+DIMM_ADDRESS = 4 << 30
+PARAMETERS = "/sys/module/keeping_backend/parameters"
+# What the guest itself takes and frees between two looks.
+NOISE_KIB = 24 * KIB_PER_MIB
+
+
+def refuse(vm: Vm, yes: bool) -> None:
+    """Make the hypervisor refuse to give memory back, or not."""
+    vm.write(f"{PARAMETERS}/refuse", int(yes))
+
+
+def held_kib(vm: Vm) -> int:
+    """Return what is held."""
+    return tunable(vm, "held_kb")
+
+
+def hold(vm: Vm, kib: int) -> None:
+    """Wait until so much is held."""
+    vm.try_run(f"echo 1 >{SYSFS}/flush")
+    wait_until(lambda: held_kib(vm) >= kib, f"{kib} KiB held")
+
+
+def assert_undamaged(vm: Vm) -> None:
+    """Check that nobody has used memory that the hypervisor had."""
+    assert int(vm.read(f"{PARAMETERS}/damaged_kb")) == 0
+
+
+def reclaim_events(vm: Vm) -> int:
+    """Return how often the guest had to reclaim, compact or kill."""
+    names = "allocstall_|pgscan_direct |pageoutrun|compact_stall|oom_kill"
+    lines = vm.run(f"grep -E '^({names})' /proc/vmstat").splitlines()
+    return sum(int(line.split()[1]) for line in lines)
+
+
+def load(vm: Vm) -> None:
+    """Load the backend, with everything free due at once."""
+    be_aggressive(vm)
+    vm.run("insmod /modules/keeping_backend.ko")
+    assert backend(vm) == "keeping_backend"
+
+
+@pytest.fixture(name="keeper")
+def fixture_keeper(boot: Boot) -> Iterator[Vm]:
+    """Return a guest of 2 GiB whose hypervisor keeps what it is given."""
+    with boot("held", balloon=None, memory="2G") as vm:
+        load(vm)
+        hold(vm, 1200 * KIB_PER_MIB)
+        yield vm
+        assert_undamaged(vm)
+
+
+def test_counts_as_free_and_comes_back(keeper: Vm) -> None:
+    """Held memory is in MemFree, and is there for whoever needs it."""
+    total, free = meminfo_kib(keeper, "MemTotal"), free_kib(keeper)
+    held, events = held_kib(keeper), reclaim_events(keeper)
+    assert free >= held
+    tune(keeper, enabled=0)
+    keeper.run("touch-free 1500", timeout=300)
+    assert held - held_kib(keeper) >= 1000 * KIB_PER_MIB
+    assert stat(keeper, "restored_kb") >= 1000 * KIB_PER_MIB
+    assert reclaim_events(keeper) == events, "the guest reclaimed"
+    assert meminfo_kib(keeper, "MemTotal") == total
+    assert abs(free_kib(keeper) - free) <= NOISE_KIB
+
+
+def test_contents_survive(keeper: Vm) -> None:
+    """Memory is given and taken back under load without a wrong word."""
+    restored = stat(keeper, "restored_kb")
+    # Together far more than what is not held, in small and huge pages.
+    output = keeper.run("integrity -t 3 -m 450 -s 30", timeout=300)
+    assert "no wrong word" in output
+    assert stat(keeper, "restored_kb") - restored >= 500 * KIB_PER_MIB
+
+
+def test_page_cache_counts_less_than_held_memory(keeper: Vm) -> None:
+    """Files in memory stay there while there is held memory to be had."""
+    keeper.run("mount -t tmpfs -o size=90% none /tmp")
+    keeper.run("dd if=/dev/zero of=/tmp/file bs=1M count=1400", timeout=300)
+    assert keeper.run("stat -c %s /tmp/file") == str(1400 << 20)
+    assert "0" == keeper.run("awk '/^oom_kill/{print $2}' /proc/vmstat")
+
+
+def test_refused_memory(keeper: Vm) -> None:
+    """A guest that gets nothing back kills what is too large, and lives on."""
+    refuse(keeper, True)
+    held = held_kib(keeper)
+    done = keeper.try_run("touch-free 1500", timeout=300)
+    assert done.status != 0, "memory came from nowhere"
+    assert held_kib(keeper) >= held
+    log = keeper.run("dmesg")
+    assert "are held and could not be restored" in log
+    # The hypervisor has memory again.
+    refuse(keeper, False)
+    keeper.run("touch-free 1500", timeout=300)
+    assert held_kib(keeper) < held
+
+
+def test_unload_brings_everything_back(keeper: Vm) -> None:
+    """The backend goes, and the guest has all its memory."""
+    managed, free = managed_pages(keeper), free_kib(keeper)
+    keeper.run("rmmod keeping_backend")
+    assert held_kib(keeper) == 0
+    assert managed_pages(keeper) == managed
+    assert abs(free_kib(keeper) - free) <= NOISE_KIB
+    keeper.run("touch-free 1500", timeout=300)
+    keeper.run("insmod /modules/keeping_backend.ko")
+
+
+def test_unload_without_memory(boot: Boot) -> None:
+    """What the hypervisor never gives back leaves the guest's memory."""
+    with boot("held-lost", balloon=None, memory="2G") as vm:
+        load(vm)
+        hold(vm, 1200 * KIB_PER_MIB)
+        refuse(vm, True)
+        tune(vm, enabled=0)
+        held, managed = held_kib(vm), managed_pages(vm)
+        vm.run("rmmod keeping_backend")
+        assert managed - managed_pages(vm) == held // 4
+        assert f"did not get {held} kB back" in vm.run("dmesg")
+        # The rest is whole, and no hole is ever used.
+        assert "no wrong word" in vm.run("integrity -t 1 -m 32 -s 5", timeout=120)
+
+
+def test_limits(keeper: Vm) -> None:
+    """A lowered limit is obeyed, and the reserve stays with the guest."""
+    limit = 300 * KIB_PER_MIB
+    tune(keeper, held_max_kb=limit)
+    wait_until(lambda: held_kib(keeper) <= limit, "the limit obeyed")
+    keeper.run("touch-free 700", timeout=300)
+    hold(keeper, limit - 8 * KIB_PER_MIB)
+    assert held_kib(keeper) <= limit
+
+    tune(keeper, held_reserve_percent=50, held_max_kb=4294967295)
+    keeper.run("touch-free 1500", timeout=300)
+    keeper.try_run(f"echo 1 >{SYSFS}/flush")
+    usable = meminfo_kib(keeper) - held_kib(keeper)
+    assert usable >= meminfo_kib(keeper, "MemTotal") * 0.49 - NOISE_KIB
+
+
+def test_stays_on_its_node(boot: Boot) -> None:
+    """Held memory comes back before an allocation leaves its node."""
+    with boot("held-numa", balloon=None, arguments=numa_arguments(1024, 1024)) as vm:
+        load(vm)
+        hold(vm, 1200 * KIB_PER_MIB)
+        tune(vm, enabled=0)
+        misses = "cat /sys/devices/system/node/node*/numastat | grep numa_foreign"
+        before = vm.run(misses)
+        vm.run("taskset 1 touch-free 800", timeout=300)
+        assert vm.run(misses) == before
+        assert_undamaged(vm)
+
+
+def test_gigantic_page(boot: Boot) -> None:
+    """A contiguous gigabyte is assembled from held memory."""
+    with boot("held-gigantic", balloon=None, memory="5G") as vm:
+        load(vm)
+        hold(vm, 4000 * KIB_PER_MIB)
+        vm.write("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", 1)
+        assert meminfo_kib(vm, "Hugetlb") == 1 << 20
+        assert_undamaged(vm)
+
+
+def test_hibernation(keeper: Vm) -> None:
+    """All memory is back before a hibernation image is made, or none is."""
+    keeper.write("/sys/power/pm_test", "freezer")
+    held, restored = held_kib(keeper), stat(keeper, "restored_kb")
+    keeper.run("echo disk >/sys/power/state", timeout=120)
+    assert stat(keeper, "restored_kb") - restored >= held
+    hold(keeper, held - NOISE_KIB)
+
+    refuse(keeper, True)
+    done = keeper.try_run("echo disk >/sys/power/state", timeout=120)
+    assert done.status != 0
+    assert "did not get" in keeper.run("dmesg")
+    assert held_kib(keeper) >= held - NOISE_KIB
+    refuse(keeper, False)
+
+
+def test_kexec_is_refused(boot: Boot) -> None:
+    """No other kernel starts while memory is missing."""
+    with boot("held-kexec", kernel="debug", balloon=None, memory="2G") as vm:
+        load(vm)
+        hold(vm, 1000 * KIB_PER_MIB)
+        refuse(vm, True)
+        done = vm.try_run("kexec-try")
+        assert done.status == 1
+        assert "reboot: Device or resource busy" in done.output
+        refuse(vm, False)
+        assert "no wrong word" in vm.run("integrity -t 2 -m 450 -s 10", timeout=300)
+        assert_undamaged(vm)
+
+
+def test_memory_module(boot: Boot) -> None:
+    """A module leaves with nothing held, or stays if that is not to be had."""
+    room = "1G,slots=1,maxmem=4G"
+    movable = "memhp_default_state=online_movable"
+    with boot("held-dimm", balloon=None, memory=room, append=movable) as vm:
+        load(vm)
+        vm.add_dimm("dimm", 1024)
+        hold(vm, 1400 * KIB_PER_MIB)
+        refuse(vm, True)
+        size = int(vm.read(f"{MEMORY}/block_size_bytes"), 16)
+        # The first one of the module: what a zone keeps is at its end.
+        block = f"{MEMORY}/memory{DIMM_ADDRESS // size}"
+        done = vm.try_run(f"echo offline >{block}/state")
+        assert done.status != 0
+        assert "stay: held memory did not come back" in vm.run("dmesg")
+        assert vm.read(f"{block}/state") == "online"
+
+        refuse(vm, False)
+        held = held_kib(vm)
+        vm.remove_dimm("dimm")
+        assert held - held_kib(vm) >= 900 * KIB_PER_MIB
+        assert_undamaged(vm)
+        assert "no wrong word" in vm.run("integrity -t 2 -m 300 -s 5", timeout=120)
