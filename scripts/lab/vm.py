@@ -79,7 +79,8 @@ class Vm(Guest):
     """A guest, running from entering the context until leaving it.
 
     The console goes to build/logs/NAME.log.  Commands have a channel of their
-    own, so kernel messages never mix with their output.
+    own, so kernel messages never mix with their output.  A wrapper is the
+    beginning of a command that sets something up and becomes QEMU.
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class Vm(Guest):
         balloon: str | None = BALLOON,
         append: str = "",
         arguments: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.name = name
+        self._wrapper = list(wrapper)
         self.console = LOGS / f"{name}.log"
         self._command = [
             *self.machine(kernel, accel, memory, cpus, append),
@@ -150,7 +153,7 @@ class Vm(Guest):
         errors = self.console.with_suffix(".qemu.log")
         with errors.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [*self._command[:1], *chardevs, *self._command[1:]],
+                [*self._wrapper, QEMU, *chardevs, *self._command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs a benchmark step by step, and keeps what was measured.
+
+Writes build/report/NAME.json after every step and pictures at the end.  A run
+that was stopped goes on where it was; a step is done again when what it measures
+(a kernel, the guest's programs) has changed.  Settings come from the
+environment: SCALE divides all sizes and times, ONLY chooses steps and VARIANT
+kernels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import accel, vm
+from lab.bench_guest import Bench, Result
+from lab.demo import REPORT, Variant, explain, first_line
+from lab.host_limit import HostError
+from lab.kernels import KernelError
+from lab.paths import ROOT
+from lab.rules import RuleError
+
+SETTINGS = ("SCALE", "ONLY", "VARIANT")
+LONG = ("series", "columns", "pattern")  # not shown on a line
+
+Results = dict[str, Result]
+Measure = Callable[[Bench, Variant], Result]
+
+
+def guest_files(variant: Variant) -> list[Path]:
+    """Return what a step in a guest measures: its kernel and its programs."""
+    return [vm.kernel_image(variant.kernel), vm.INITRAMFS]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One measurement: what it is called, how long it takes, for which kernels."""
+
+    name: str
+    seconds: int
+    measure: Measure
+    variants: tuple[Variant, ...]
+    files: Callable[[Variant], list[Path]] = guest_files
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark: its steps, what they need first, how to draw the results.
+
+    draw() writes pictures whose names begin with the given one to the folder,
+    and returns them.
+    """
+
+    name: str
+    steps: Callable[[], list[Step]]
+    draw: Callable[[Results, Path, str], list[Path]]
+    prepare: Callable[[list[Task]], None] = lambda tasks: None
+
+    def variants(self) -> list[str]:
+        """Return the names of all kernels that are compared."""
+        names = [variant.name for step in self.steps() for variant in step.variants]
+        return list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A step on a kernel."""
+
+    step: Step
+    variant: Variant
+
+    @property
+    def key(self) -> str:
+        """The name of the result."""
+        return f"{self.step.name}/{self.variant.name}"
+
+    def stamp(self) -> str:
+        """Identify what is measured."""
+        digest = hashlib.sha256()
+        for path in self.step.files(self.variant):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def scale() -> int:
+    """Return by what to divide sizes and times."""
+    text = os.environ.get("SCALE") or "1"
+    if not text.isdigit() or not 1 <= int(text) <= 32:
+        raise SystemExit(f"SCALE={text}: give a number from 1 to 32")
+    return int(text)
+
+
+def chosen(name: str, allowed: Iterable[str]) -> set[str]:
+    """Return what a setting in the environment chooses, all if it is not set."""
+    known = list(allowed)
+    wanted = (os.environ.get(name) or " ".join(known)).split()
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        allowed_text = " ".join(known)
+        raise SystemExit(f"{name}: {' '.join(unknown)} is not among {allowed_text}")
+    return set(wanted)
+
+
+def chosen_tasks(benchmark: Benchmark) -> list[Task]:
+    """Return what ONLY and VARIANT in the environment ask for."""
+    steps = benchmark.steps()
+    names = chosen("ONLY", (step.name for step in steps))
+    variants = chosen("VARIANT", benchmark.variants())
+    return [
+        Task(step, variant)
+        for step in steps
+        for variant in step.variants
+        if step.name in names and variant.name in variants
+    ]
+
+
+class Report:
+    """The results so far, in a file that is always complete."""
+
+    def __init__(self, path: Path, head: Result) -> None:
+        self.path = path
+        self.data: dict[str, Any] = {**head, "results": {}}
+        if path.exists():
+            old = json.loads(path.read_text(encoding="utf-8"))
+            if all(old[key] == head[key] for key in ("scale", "accelerator")):
+                self.data["results"] = old["results"]
+
+    def has(self, task: Task) -> bool:
+        """Tell whether a task was done, on what would be measured now."""
+        result = self.data["results"].get(task.key)
+        return result is not None and bool(result["stamp"] == task.stamp())
+
+    def add(self, task: Task, result: Result) -> None:
+        """Keep a result."""
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+        made = {"stamp": task.stamp(), "date": when, "commit": commit()}
+        self.data["results"][task.key] = {**made, **result}
+        scratch = self.path.with_suffix(".new")
+        scratch.write_text(json.dumps(self.data) + "\n", encoding="utf-8")
+        scratch.replace(self.path)
+
+
+def commit() -> str:
+    """Return which version of this repository is measured."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def processor() -> str:
+    """Return what the host's processors call themselves."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    names = [line for line in text.splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.machine()
+
+
+def head(name: str, bench: Bench) -> Result:
+    """Return what the report says about the run."""
+    given = [f"{key}={os.environ[key]}" for key in SETTINGS if os.environ.get(key)]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "command": shlex.join(["make", f"bench-{name}", *given]),
+        "host": {
+            "kernel": platform.release(),
+            "cpus": os.cpu_count(),
+            "processor": processor(),
+            "memory_gib": round(memory / (1 << 30)),
+        },
+        "qemu": first_line(vm.QEMU, "--version"),
+        "accelerator": bench.accel,
+        "scale": bench.scale,
+    }
+
+
+def short(result: Result) -> str:
+    """Show a result on a line, without its series."""
+    return ", ".join(f"{k}={v}" for k, v in result.items() if k not in LONG)
+
+
+def left(tasks: list[Task], divisor: int) -> str:
+    """Say how long the tasks will take, about."""
+    # booting and coming to rest takes its time at any scale
+    seconds = sum(max(task.step.seconds / divisor, 15) for task in tasks)
+    return f"about {seconds / 60:.0f} min left"
+
+
+def run(bench: Bench, report: Report, tasks: list[Task]) -> None:
+    """Do what is not done yet."""
+    todo = [task for task in tasks if not report.has(task)]
+    print(f"{len(tasks) - len(todo)} of {len(tasks)} steps were done before.")
+    for number, task in enumerate(todo):
+        place = f"[{number + 1}/{len(todo)}] {task.step.name}, {task.variant.label}"
+        print(f"{place}: {left(todo[number:], bench.scale)}", flush=True)
+        result = task.step.measure(bench, task.variant)
+        print(f"    {short(result)}", flush=True)
+        report.add(task, result)
+
+
+def perform(benchmark: Benchmark) -> None:
+    """Run a benchmark as the environment asks for."""
+    tasks = chosen_tasks(benchmark)
+    bench = Bench(accel.choose(vm.kernel_image("ours")), scale())
+    try:
+        benchmark.prepare(tasks)
+        REPORT.mkdir(parents=True, exist_ok=True)
+        suffix = "" if bench.scale == 1 else f"-scale{bench.scale}"
+        name = f"{benchmark.name}{suffix}"
+        report = Report(REPORT / f"{name}.json", head(benchmark.name, bench))
+        run(bench, report, tasks)
+    except (HostError, KernelError, RuleError) as error:
+        raise SystemExit(f"bench: {error}") from None
+    written = benchmark.draw(report.data["results"], REPORT, name)
+    names = ", ".join(f"build/report/{path.name}" for path in [report.path, *written])
+    print(f"Wrote {names}.")
+
+
+def stopped(_signal: int, _frame: object) -> None:
+    """End like after ^C, so that what was set up is taken down."""
+    raise SystemExit("bench: stopped")
+
+
+def main(benchmark: Benchmark) -> None:
+    """Entry point of `make bench-NAME`."""
+    signal.signal(signal.SIGTERM, stopped)
+    explain(lambda: perform(benchmark))
