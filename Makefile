@@ -9,7 +9,7 @@ LAB := $(PYTHON) scripts/lab
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 .PHONY: deps
 deps: ## install the Debian packages that are missing
@@ -72,9 +72,21 @@ test: deps ## run all tests; the last line adds up their results
 demo: kernels image ## show freed memory coming back: build/report/demo.png
 	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
-.PHONY: bench-policy
-bench-policy: kernels image ## when is memory reported? build/report/policy.json
-	@SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench_policy.py
+# Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
+BENCHMARKS := density memhog policy
+BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench.py
+
+.PHONY: bench $(BENCHMARKS:%=bench-%)
+bench: $(BENCHMARKS:%=bench-%) ## all benchmarks: takes hours
+
+bench-density: kernels image ## how many guests fit on a host before it swaps?
+	@$(BENCH) density
+
+bench-memhog: kernels image ## guests that need much memory one after the other
+	@$(BENCH) memhog
+
+bench-policy: kernels image ## when is memory reported, what does reuse cost?
+	@$(BENCH) policy
 
 .PHONY: shell
 shell: image ## log in to a guest with our kernel

@@ -103,3 +103,19 @@ def style(axes: Any, title: str) -> None:
     axes.tick_params(length=0, colors=INK, labelsize=8)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def panels(number: int) -> tuple[Any, Any]:
+    """Return a figure with so many pictures side by side."""
+    figure, grid = pyplot.subplots(
+        1, number, figsize=(max(4.6 * number, 7.5), 3.9), dpi=130, squeeze=False
+    )
+    return figure, grid[0]
+
+
+def save(figure: Any, path: Path) -> Path:
+    """Write a figure and let go of it."""
+    figure.tight_layout()
+    figure.savefig(path, bbox_inches="tight")
+    pyplot.close(figure)
+    return path

@@ -21,6 +21,8 @@ STAGE = paths.BUILD / "guest"
 MODULES = paths.BUILD / "guest-modules"
 IMAGE = paths.BUILD / "initramfs.gz"
 BUSYBOX = Path("/bin/busybox")
+# Programs of Debian packages that the benchmarks run in guests.
+HOST_PROGRAMS = (Path("/usr/bin/memhog"),)
 
 CFLAGS = ("-static", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread")
 
@@ -96,6 +98,15 @@ def compile_modules() -> list[Path]:
     return [MODULES / name / f"{name}.ko" for name in names]
 
 
+def libraries(program: Path) -> list[Path]:
+    """Return the shared libraries that a program of this host needs."""
+    listing = subprocess.run(
+        ["ldd", program], capture_output=True, text=True, check=True
+    )
+    words = listing.stdout.split()
+    return [Path(word) for word in words if word.startswith("/")]
+
+
 def applets() -> list[str]:
     """Ask busybox what it can do."""
     listing = subprocess.run(
@@ -116,6 +127,12 @@ def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:
         # our program wins over a busybox applet of the same name
         (root / "bin" / binary.name).unlink(missing_ok=True)
         shutil.copy(binary, root / "bin")
+    for program in HOST_PROGRAMS:
+        shutil.copy(program, root / "bin")
+        for library in libraries(program):
+            place = root / library.relative_to("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, place)
     for module in modules:
         shutil.copy(module, root / "modules")
     shutil.copy(GUEST / "init", root / "init")

@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Run the benchmarks that are named, one after the other: see bench_runner.py."""
+
+import argparse
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import bench_density, bench_memhog, bench_policy
+from lab.bench_runner import main as run_benchmark
+
+BENCHMARKS = {
+    module.BENCHMARK.name: module.BENCHMARK
+    for module in (bench_density, bench_memhog, bench_policy)
+}
+
+
+def main() -> None:
+    """Entry point of `make bench` and `make bench-NAME`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=BENCHMARKS)
+    for name in parser.parse_args().names:
+        run_benchmark(BENCHMARKS[name])
+
+
+if __name__ == "__main__":
+    main()

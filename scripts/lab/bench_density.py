@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Benchmark: how many guests fit on a host before it swaps?
+
+Guests of 5 GiB touch 4 GiB each, one after the other, on a host limited to
+15 GiB of memory and 4 GiB of swap.  The one that makes the host use swap is not
+counted.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lab.bench_guest import NONE, OURS, STOCK, Bench, Result
+from lab.bench_plot import SHADES, panels, save, style
+from lab.bench_runner import Benchmark, Results, Step
+from lab.demo import Variant
+from lab.host_limit import HostLimit
+from lab.vm import Vm, kernel_image
+
+VARIANTS = (OURS, STOCK, NONE)
+GUEST_MIB = 5120
+TOUCH_MIB = 4096
+HOST_MIB = 15360
+SWAP_MIB = 4096
+CAP = 40
+SMOKE_SCALE = 16  # from here on a run only shows that it works
+SMOKE_CAP = 4
+# Equal pages of guests must not become one.
+UNMERGED = ("-machine", "mem-merge=off")
+
+
+def cap(bench: Bench) -> int:
+    """Return at how many guests to stop."""
+    return CAP if bench.scale < SMOKE_SCALE else SMOKE_CAP
+
+
+def density(bench: Bench, variant: Variant) -> Result:
+    """Start guests until the host swaps, or there are enough."""
+    series: list[tuple[int, float, int, float, int]] = []
+    start = time.monotonic()
+    with ExitStack() as stack:
+        host = stack.enter_context(
+            HostLimit(bench.mib(HOST_MIB), bench.mib(SWAP_MIB))
+        )
+        guests: list[Vm] = []
+        while len(series) < cap(bench) and not (series and series[-1][3]):
+            number = len(series) + 1
+            guest = stack.enter_context(small_guest(bench, variant, host, number))
+            guests.append(guest)
+            guest.run(f"touch-free {bench.mib(TOUCH_MIB)}", 600)
+            at = round(time.monotonic() - start, 1)
+            used, swap = host.memory_used_mib(), host.swap_used_mib()
+            series.append((number, at, used, swap, guest.rss_kib() // 1024))
+            print(
+                f"    guest {number}: the host has {used} MiB in use and"
+                f" {swap} MiB in swap",
+                flush=True,
+            )
+        # a process that was killed has no memory
+        killed = sum(guest.rss_kib() == 0 for guest in guests)
+    swapped = series[-1][3] > 0
+    return {
+        "guests": len(series) - swapped,
+        "stopped_at_cap": not swapped,
+        "swap_mib": series[-1][3],
+        "killed": killed,
+        "seconds": series[-1][1],
+        "guest_mib": bench.mib(GUEST_MIB),
+        "touch_mib": bench.mib(TOUCH_MIB),
+        "host_mib": bench.mib(HOST_MIB),
+        "host_swap_mib": bench.mib(SWAP_MIB),
+        "columns": ["guests", "seconds", "used_mib", "swap_mib", "newest_mib"],
+        "series": series,
+    }
+
+
+def small_guest(bench: Bench, variant: Variant, host: HostLimit, number: int) -> Vm:
+    """Return a guest to boot on the limited host."""
+    return Vm(
+        kernel_image(variant.kernel),
+        name=f"bench-density{number}-{variant.name}",
+        accel=bench.accel,
+        memory=f"{bench.mib(GUEST_MIB)}M",
+        cpus=1,
+        balloon=variant.balloon,
+        arguments=UNMERGED,
+        wrapper=host.wrapper(),
+    )
+
+
+def draw(results: Results, folder: Path, name: str) -> list[Path]:
+    """Show the memory in use as guests are started, one curve a kernel."""
+    figure, (axes,) = panels(1)
+    for variant in reversed(VARIANTS):
+        result = results.get(f"density/{variant.name}")
+        if result:
+            draw_run(axes, variant, result)
+    limit = max(result["host_mib"] for result in results.values()) / 1024
+    axes.axhline(limit, color=SHADES["none"], linewidth=1, linestyle=(0, (4, 3)))
+    style(axes, "memory and swap in use (GiB) as guests are started")
+    axes.set_xlabel("guests that have touched and freed their memory")
+    axes.legend(frameon=False, loc="lower right")
+    return [save(figure, folder / f"{name}.png")]
+
+
+def draw_run(axes: Any, variant: Variant, result: Result) -> None:
+    """Draw one curve; where it ends the host swaps, or there are enough."""
+    guests = [row[0] for row in result["series"]]
+    used = [(row[2] + row[3]) / 1024 for row in result["series"]]
+    label = f"{variant.label}: {result['guests']}"
+    label += " or more" if result["stopped_at_cap"] else ""
+    axes.plot(guests, used, "o-", markersize=4, color=SHADES[variant.name],
+              label=label)
+
+
+def steps() -> list[Step]:
+    """Return all steps."""
+    return [Step("density", 1000, density, VARIANTS)]
+
+
+BENCHMARK = Benchmark("density", steps, draw)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Benchmark: guests of the same host that need much memory one after the other.
+
+Three guests of 6 GiB and 4 virtual CPUs are up on a host limited to 15 GiB of
+memory and 4 GiB of swap; numactl's memhog runs in one after the other.  It takes
+5.5 GiB: the guests have no swap of their own, and with 6 GiB it would be killed.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from lab.bench_density import HOST_MIB, SWAP_MIB, UNMERGED, VARIANTS
+from lab.bench_guest import Bench, Result
+from lab.bench_plot import SHADES, WIDTH, panels, save, style
+from lab.bench_runner import Benchmark, Results, Step
+from lab.demo import Variant
+from lab.host_limit import HostLimit
+from lab.vm import Vm, kernel_image
+
+GUESTS = 3
+GUEST_MIB = 6144
+HOG_MIB = 5632
+
+
+def memhog(bench: Bench, variant: Variant) -> Result:
+    """Boot all guests, run memhog in each; time it, look at the host's swap."""
+    # a small guest keeps a larger part of its memory for itself
+    hog_mib = bench.mib(HOG_MIB) - (0 if bench.scale == 1 else 64)
+    seconds, swap, used = [], [], []
+    with ExitStack() as stack:
+        host = stack.enter_context(
+            HostLimit(bench.mib(HOST_MIB), bench.mib(SWAP_MIB))
+        )
+        guests = [
+            stack.enter_context(large_guest(bench, variant, host, number))
+            for number in range(1, GUESTS + 1)
+        ]
+        for guest in guests:
+            start = time.monotonic()
+            guest.run(f"memhog {hog_mib}m >/dev/null", 1800)
+            seconds.append(round(time.monotonic() - start, 1))
+            used.append(host.memory_used_mib())
+            swap.append(host.swap_used_mib())
+            print(
+                f"    guest {len(seconds)}: {seconds[-1]} s, the host has {used[-1]}"
+                f" MiB in use and {swap[-1]} MiB in swap",
+                flush=True,
+            )
+    return {
+        "seconds": seconds,
+        "swap_mib": swap,
+        "used_mib": used,
+        "hog_mib": hog_mib,
+        "guest_mib": bench.mib(GUEST_MIB),
+        "host_mib": bench.mib(HOST_MIB),
+        "host_swap_mib": bench.mib(SWAP_MIB),
+    }
+
+
+def large_guest(bench: Bench, variant: Variant, host: HostLimit, number: int) -> Vm:
+    """Return a guest to boot on the limited host."""
+    return Vm(
+        kernel_image(variant.kernel),
+        name=f"bench-memhog{number}-{variant.name}",
+        accel=bench.accel,
+        memory=f"{bench.mib(GUEST_MIB)}M",
+        cpus=4,
+        balloon=variant.balloon,
+        arguments=UNMERGED,
+        wrapper=host.wrapper(),
+    )
+
+
+def draw(results: Results, folder: Path, name: str) -> list[Path]:
+    """Show time and swap of every guest."""
+    figure, (times, swaps) = panels(2)
+    for place, variant in enumerate(VARIANTS):
+        result = results.get(f"memhog/{variant.name}")
+        if not result:
+            continue
+        spots = [guest + (place - 1) * WIDTH for guest in range(GUESTS)]
+        looks = {"color": SHADES[variant.name], "label": variant.label}
+        times.bar(spots, result["seconds"], WIDTH, **looks)
+        swaps.bar(spots, [mib / 1024 for mib in result["swap_mib"]], WIDTH, **looks)
+    for axes, title in ((times, "time of memhog (s)"), (swaps, "swap in use (GiB)")):
+        style(axes, title)
+        names = ("first guest", "second", "third")
+        axes.set_xticks(range(GUESTS), names)
+    times.legend(frameon=False)
+    return [save(figure, folder / f"{name}.png")]
+
+
+def steps() -> list[Step]:
+    """Return all steps."""
+    return [Step("memhog", 180, memhog, VARIANTS)]
+
+
+BENCHMARK = Benchmark("memhog", steps, draw)
