@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The stock kernel with a shorter delay, which only the benchmarks need."""
+"""Kernels that only the benchmarks need, from the stock source."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from lab import kernels, paths, rules
 from lab.tree import PACKAGE_STAMP, link_copy, put
 
 TREE = paths.BUILD / "stock250-src"
-KERNEL = kernels.Kernel("stock250", TREE, "obj", ("guest.config",))
 RULES = paths.ROOT / "tests" / "bench" / "stock250"
 
+# With a shorter delay, and without page reporting.
+STOCK250 = kernels.Kernel("stock250", TREE, "obj", ("guest.config",))
+NOPR = kernels.Kernel(
+    "nopr", paths.STOCK_TREE, "obj-nopr", ("guest.config", "none.config")
+)
 
-def build() -> None:
-    """Bring build/stock250 up to date."""
-    with paths.locked("stock250-tree"):
-        prepare()
-    kernels.build(KERNEL)
+
+def build(wanted: Iterable[str]) -> None:
+    """Bring those of the kernels up to date that are wanted, by their names."""
+    names = set(wanted)
+    if STOCK250.name in names:
+        with paths.locked("stock250-tree"):
+            prepare()
+        kernels.build(STOCK250)
+    if NOPR.name in names:
+        kernels.build(NOPR)
 
 
 def prepare() -> None:

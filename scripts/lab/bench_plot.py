@@ -10,7 +10,7 @@ from lab.bench_guest import VARIANTS, Result
 from lab.demo_plot import COLOURS, INK
 from matplotlib import pyplot  # type: ignore[import]
 
-SHADES = {**COLOURS, "stock250": "#e0a458"}
+SHADES = {**COLOURS, "stock250": "#e0a458", "off": "#5b8db8", "nopr": COLOURS["none"]}
 LABELS = {variant.name: variant.label for variant in VARIANTS}
 WIDTH = 0.8 / len(VARIANTS)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bench_churn, bench_kernel, bench_pieces, bench_plot, bench_return
-from lab.bench_guest import NONE, OURS, STOCK250, VARIANTS
-from lab.bench_runner import Benchmark, Measure, Step, Task, main
+from lab import bench_churn, bench_pieces, bench_plot, bench_return
+from lab.bench_guest import NONE, OURS, VARIANTS
+from lab.bench_runner import Benchmark, Measure, Step, main
 
 RETURN_MIB = (256, 1024, 3072)
 
@@ -54,13 +54,7 @@ def aging(pattern: str) -> Measure:
     return lambda bench, _: bench_churn.age(bench, pattern)
 
 
-def prepare(tasks: list[Task]) -> None:
-    """Build the kernel that only this benchmark needs."""
-    if any(task.variant is STOCK250 for task in tasks):
-        bench_kernel.build()
-
-
-BENCHMARK = Benchmark("policy", steps, bench_plot.draw, prepare)
+BENCHMARK = Benchmark("policy", steps, bench_plot.draw)
 
 if __name__ == "__main__":
     main(BENCHMARK)

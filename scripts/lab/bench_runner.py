@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import accel, vm
+from lab import accel, bench_kernel, vm
 from lab.bench_guest import Bench, Result
 from lab.demo import REPORT, Variant, explain, first_line
 from lab.host_limit import HostError
@@ -32,6 +32,7 @@ from lab.paths import ROOT
 from lab.rules import RuleError
 
 SETTINGS = ("SCALE", "ONLY", "VARIANT")
+SMOKE_SCALE = 16  # from here on a run only shows that it works
 LONG = ("series", "columns", "pattern")  # not shown on a line
 
 Results = dict[str, Result]
@@ -56,7 +57,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark: its steps, what they need first, how to draw the results.
+    """A benchmark: its steps, how to draw the results, what has to be made first.
 
     draw() writes pictures whose names begin with the given one to the folder,
     and returns them.
@@ -65,7 +66,7 @@ class Benchmark:
     name: str
     steps: Callable[[], list[Step]]
     draw: Callable[[Results, Path, str], list[Path]]
-    prepare: Callable[[list[Task]], None] = lambda tasks: None
+    prepare: Callable[[], None] = lambda: None
 
     def variants(self) -> list[str]:
         """Return the names of all kernels that are compared."""
@@ -214,7 +215,8 @@ def perform(benchmark: Benchmark) -> None:
     tasks = chosen_tasks(benchmark)
     bench = Bench(accel.choose(vm.kernel_image("ours")), scale())
     try:
-        benchmark.prepare(tasks)
+        bench_kernel.build(task.variant.kernel for task in tasks)
+        benchmark.prepare()
         REPORT.mkdir(parents=True, exist_ok=True)
         suffix = "" if bench.scale == 1 else f"-scale{bench.scale}"
         name = f"{benchmark.name}{suffix}"
