@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Benchmark: should a host take reported memory at once, or when it needs it?
+
+QEMU calls madvise(MADV_DONTNEED).  A library preloaded into an unmodified QEMU
+makes MADV_FREE of it: the host keeps the pages until it is short of memory, and
+a guest that uses them again before that gets them without a fault.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from lab.bench_guest import (
+    KIB_PER_MIB,
+    SYSFS,
+    Bench,
+    Result,
+    hold_memory,
+    minor_faults,
+    rest,
+)
+from lab.bench_plot import panels, save, style
+from lab.bench_runner import Benchmark, Results, Step, guest_files
+from lab.bench_section import Section, Table
+from lab.demo import Variant
+from lab.host_limit import HostError, HostLimit
+from lab.paths import BUILD, ROOT
+from lab.vm import BALLOON, Vm, kernel_image
+
+SOURCE = ROOT / "tests" / "bench" / "discard.c"
+LIBRARY = BUILD / "bench" / "discard.so"
+
+DONTNEED = Variant("dontneed", "MADV_DONTNEED", "ours", BALLOON)
+FREE = Variant("free", "MADV_FREE", "ours", BALLOON)
+VARIANTS = (DONTNEED, FREE)
+SHADES = {"dontneed": "#0b6e4f", "free": "#e0a458"}
+
+FREED_MIB = 3072
+ROUNDS = 4
+SERIES = ("touch_seconds", "host_faults", "cpu_seconds", "flush_seconds", "host_mib",
+          "lazy_mib")
+# Two guests that have both touched their memory do not fit on this host.
+NEIGHBOUR_HOST_MIB = 4608
+NEIGHBOUR_SWAP_MIB = 2048
+UTIME = 11  # in /proc/PID/stat, counted from the field behind the name
+STIME = 12
+
+
+def files(variant: Variant) -> list[Path]:
+    """Return what is measured."""
+    return [*guest_files(variant), SOURCE]
+
+
+def compile_library() -> None:
+    """Compile what is preloaded."""
+    LIBRARY.parent.mkdir(parents=True, exist_ok=True)
+    command = ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror"]
+    done = subprocess.run(
+        [*command, "-o", LIBRARY, SOURCE], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise HostError(f"{SOURCE.name} does not compile:\n{done.stderr}")
+
+
+def preloading(variant: Variant) -> list[str]:
+    """Return the beginning of a command that preloads the library."""
+    return ["env", f"LD_PRELOAD={LIBRARY}", f"BENCH_DISCARD={variant.name}"]
+
+
+def booting(
+    bench: Bench, variant: Variant, name: str, wrapper: list[str]
+) -> Vm:
+    """Return a guest to boot whose QEMU has the library."""
+    return Vm(
+        kernel_image(variant.kernel),
+        name=f"bench-discard-{name}-{variant.name}",
+        accel=bench.accel,
+        memory=f"{bench.mib(FREED_MIB) + 512}M",
+        balloon=variant.balloon,
+        wrapper=[*wrapper, *preloading(variant)],
+    )
+
+
+def backing(guest: Vm) -> tuple[int, int]:
+    """Return the KiB that QEMU has, and those of them that are up for taking."""
+    text = Path(f"/proc/{guest.pid}/smaps_rollup").read_text(encoding="utf-8")
+    fields = dict(line.split(":", 1) for line in text.splitlines()[1:])
+    have, lazy = (int(fields[key].split()[0]) for key in ("Rss", "LazyFree"))
+    return have, lazy
+
+
+def cpu_seconds(guest: Vm) -> float:
+    """Return the processor time that QEMU took so far."""
+    text = Path(f"/proc/{guest.pid}/stat").read_text(encoding="utf-8")
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[UTIME]) + int(fields[STIME])) / os.sysconf("SC_CLK_TCK")
+
+
+def give_back(guest: Vm) -> float:
+    """Free what is held and report all of it; return how long that took."""
+    guest.run("killall touch-free")
+    start = time.monotonic()
+    guest.run(f"echo 1 >{SYSFS}/flush", 300)
+    return round(time.monotonic() - start, 2)
+
+
+def reuse(bench: Bench, variant: Variant) -> Result:
+    """Use memory again and again that was reported, on a host with room.
+
+    The first use is that of memory the host never had to give before.
+    """
+    mib = bench.mib(FREED_MIB)
+    rows: dict[str, list[float]] = {name: [] for name in SERIES}
+    with booting(bench, variant, "reuse", []) as guest:
+        rest(guest, bench.seconds(10))
+        for _ in range(ROUNDS):
+            start, before = time.monotonic(), (minor_faults(guest), cpu_seconds(guest))
+            hold_memory(guest, mib)
+            rows["touch_seconds"].append(round(time.monotonic() - start, 2))
+            rows["host_faults"].append(minor_faults(guest) - before[0])
+            rows["cpu_seconds"].append(round(cpu_seconds(guest) - before[1], 2))
+            rows["flush_seconds"].append(give_back(guest))
+            have, lazy = backing(guest)
+            rows["host_mib"].append(have // KIB_PER_MIB)
+            rows["lazy_mib"].append(lazy // KIB_PER_MIB)
+    return {"touched_mib": mib, **rows}
+
+
+def neighbour(bench: Bench, variant: Variant) -> Result:
+    """Have a second guest need the memory that the first one gave back."""
+    mib = bench.mib(FREED_MIB)
+    limit = bench.mib(NEIGHBOUR_HOST_MIB) + (0 if bench.scale == 1 else 256)
+    with HostLimit(limit, bench.mib(NEIGHBOUR_SWAP_MIB)) as host:
+        with booting(bench, variant, "giver", host.wrapper()) as giver:
+            hold_memory(giver, mib)
+            give_back(giver)
+            before = host.memory_used_mib()
+            with booting(bench, variant, "taker", host.wrapper()) as taker:
+                cpu, start = cpu_seconds(taker), time.monotonic()
+                hold_memory(taker, mib)
+                seconds = round(time.monotonic() - start, 2)
+                cpu = round(cpu_seconds(taker) - cpu, 2)
+                swap = host.swap_used_mib()
+                left = backing(giver)[0] // KIB_PER_MIB
+    return {
+        "touched_mib": mib,
+        "host_limit_mib": limit,
+        "used_mib_before": before,
+        "touch_seconds": seconds,
+        "cpu_seconds": cpu,
+        "swap_mib": swap,
+        "giver_mib_after": left,
+    }
+
+
+def draw(results: Results, folder: Path, name: str) -> list[Path]:
+    """Compare the two calls: time, what is left, swap."""
+    figure, axes = panels(3)
+    titles = ("touching it again (s)", "touching beside a neighbour (s)",
+              "left at the host after the free (GiB)")
+    for spot, variant in enumerate(VARIANTS):
+        again = results.get(f"reuse/{variant.name}")
+        beside = results.get(f"neighbour/{variant.name}")
+        if again:
+            bar(axes[0], spot, variant, median(again["touch_seconds"][1:]))
+            bar(axes[2], spot, variant, again["host_mib"][-1] / 1024)
+        if beside:
+            bar(axes[1], spot, variant, beside["touch_seconds"])
+    for picture, title in zip(axes, titles):
+        style(picture, title)
+        picture.set_xticks(range(2), [variant.label for variant in VARIANTS])
+    return [save(figure, folder / f"{name}.png")]
+
+
+def bar(axes: Any, spot: int, variant: Variant, height: float) -> None:
+    """Draw a bar with its number."""
+    axes.bar(spot, height, 0.6, color=SHADES[variant.name])
+    axes.text(spot, height, f"{height:.3g}", ha="center", va="bottom", fontsize=8)
+
+
+def describe(results: Results) -> Section:
+    """Say what came out."""
+    again = {v.name: results.get(f"reuse/{v.name}") for v in VARIANTS}
+    beside = {v.name: results.get(f"neighbour/{v.name}") for v in VARIANTS}
+    rows = []
+    for variant in VARIANTS:
+        one, two = again[variant.name], beside[variant.name]
+        rows.append(
+            (
+                variant.label,
+                *(reuse_cells(one) if one else ("–",) * 4),
+                *(neighbour_cells(two) if two else ("–",) * 2),
+            )
+        )
+    choice, reading = recommendation(again, beside)
+    return Section(
+        title="Should the host use MADV_DONTNEED or MADV_FREE?",
+        question="Take reported memory away at once, or only when it is needed?",
+        how="The same QEMU, with the call swapped by a preloaded library. Reuse: a"
+        " guest touches memory, frees and flushes it, and touches it again. Neighbour:"
+        " a second guest then needs the memory, on a host where both do not fit.",
+        headline=(choice, "is what a host should use"),
+        tables=[
+            Table(
+                "Medians of the rounds after the first",
+                ("call", "flush", "left at the host", "touch again", "QEMU's CPU",
+                 "neighbour's touch", "swap"),
+                rows,
+            )
+        ],
+        reading=reading,
+    )
+
+
+def reuse_cells(result: Result) -> tuple[str, ...]:
+    """Show the reuse of memory."""
+    return (
+        f"{median(result['flush_seconds']):.2f} s",
+        f"{result['host_mib'][-1]} MiB",
+        f"{median(result['touch_seconds'][1:]):.1f} s",
+        f"{median(result['cpu_seconds'][1:]):.1f} s",
+    )
+
+
+def neighbour_cells(result: Result) -> tuple[str, ...]:
+    """Show what the neighbour got."""
+    return f"{result['touch_seconds']:.1f} s", f"{result['swap_mib']:.0f} MiB"
+
+
+def recommendation(
+    again: dict[str, Result | None], beside: dict[str, Result | None]
+) -> tuple[str, list[str]]:
+    """Return the call to use, and why.
+
+    A host that cannot tell what it has free is the price of MADV_FREE: it must
+    save a fifth of the reuse, and cost the neighbour and the swap nothing.
+    """
+    if not all(again.values()) or not all(beside.values()):
+        return "–", ["Not all of it was measured."]
+    taken, lazy = (again[v.name] for v in VARIANTS)
+    apart, shared = (beside[v.name] for v in VARIANTS)
+    assert taken and lazy and apart and shared
+    saved = 100 * (1 - median(lazy["cpu_seconds"][1:])
+                   / median(taken["cpu_seconds"][1:]))
+    slower = 100 * (shared["touch_seconds"] / apart["touch_seconds"] - 1)
+    swap = shared["swap_mib"] - apart["swap_mib"]
+    worth = saved >= 20 and slower <= 5 and swap <= 0
+    text = [
+        f"MADV_FREE saves {saved:.0f} % of QEMU's processor time when memory is used"
+        " again that had been reported and the host did not need.",
+        f"With MADV_FREE the host still shows {lazy['host_mib'][-1]} MiB in use after a"
+        f" flush, {lazy['lazy_mib'][-1]} MiB of it up for taking; with MADV_DONTNEED it"
+        f" shows {taken['host_mib'][-1]} MiB. Whoever decides by resident memory where"
+        " to start a guest sees nothing of the reports.",
+        f"A neighbour that needs the memory takes {slower:+.0f} % longer with"
+        f" MADV_FREE, and the host uses {swap:+.0f} MiB of swap.",
+    ]
+    if worth:
+        text.append("Recommendation: MADV_FREE, where nobody looks at resident memory.")
+        return "MADV_FREE", text
+    text.append(
+        "Recommendation: MADV_DONTNEED, as QEMU does. Memory that will be wanted again"
+        " soon is held back by the guest and not reported in the first place, so there"
+        " is little left for MADV_FREE to save."
+    )
+    return "MADV_DONTNEED", text
+
+
+def steps() -> list[Step]:
+    """Return all steps."""
+    return [
+        Step("reuse", 200, reuse, VARIANTS, files),
+        Step("neighbour", 100, neighbour, VARIANTS, files),
+    ]
+
+
+BENCHMARK = Benchmark("discard", steps, draw, compile_library)
