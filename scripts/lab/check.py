@@ -19,7 +19,10 @@ from lab.tree import Integration
 # Sparse and W=1 have an output directory of their own: other warning flags
 # would make build/ours compile the same objects again.
 CHECKED = kernels.Kernel(
-    "check", paths.TREE, "obj-check", ("guest.config", "kunit.config")
+    "check",
+    paths.TREE,
+    "obj-check",
+    ("guest.config", "kunit.config", "bench.config"),
 )
 
 # Where checkpatch is not followed: the type, the files, the reason.

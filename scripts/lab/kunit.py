@@ -32,15 +32,23 @@ def kunit(*arguments: str) -> int:
     )
 
 
-def run(result: Path, arguments: list[str]) -> int:
-    """Configure, build and run; the build is ours, for its progress line."""
-    UML.link()
-    directory = ["--build_dir", UML.output]
+def build(kernel: kernels.Kernel, config: str) -> int:
+    """Configure and build a kernel; the build is ours, for its progress line."""
+    kernel.link()
+    directory = ["--build_dir", kernel.output]
     options = ["--make_options", "CC=ccache gcc"]
-    code = kunit("config", "--kunitconfig", KUNITCONFIG, *directory, *options)
+    code = kunit("config", "--kunitconfig", config, *directory, *options)
+    if not code:
+        kernels.make(kernel, "all")
+    return code
+
+
+def run(result: Path, arguments: list[str]) -> int:
+    """Build the kernel and run the suites."""
+    code = build(UML, KUNITCONFIG)
     if code:
         return code
-    kernels.make(UML, "all")
+    directory = ["--build_dir", UML.output]
     return kunit("exec", *directory, f"--json={result}", *arguments)
 
 
