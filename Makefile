@@ -66,14 +66,14 @@ vm-test: image kernel-stock kernel-debug ## run the tests that boot guests
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test
+	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test bench-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png
 	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
-BENCHMARKS := density memhog policy
+BENCHMARKS := density memhog page_fault scale discard build policy
 BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench.py
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
@@ -85,8 +85,28 @@ bench-density: kernels image ## how many guests fit on a host before it swaps?
 bench-memhog: kernels image ## guests that need much memory one after the other
 	@$(BENCH) memhog
 
+bench-page_fault: kernels image ## what does reporting cost a page fault?
+	@$(BENCH) page_fault
+
+bench-scale: kernels image ## what does a pass cost with up to 4 TiB?
+	@$(BENCH) scale
+
+bench-discard: kernels image ## should the host use MADV_DONTNEED or MADV_FREE?
+	@$(BENCH) discard
+
+bench-build: kernels image ## the host memory of a guest that compiles
+	@$(BENCH) build
+
 bench-policy: kernels image ## when is memory reported, what does reuse cost?
 	@$(BENCH) policy
+
+.PHONY: report
+report: deps ## what was measured, on one page: build/report/index.html
+	@$(LAB)/bench_report.py $(if $(KEEP),--keep)
+
+.PHONY: bench-test
+bench-test: image kernel-stock ## run every benchmark at a small size
+	@$(PYTEST) tests/bench
 
 .PHONY: shell
 shell: image ## log in to a guest with our kernel

@@ -9,12 +9,28 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bench_density, bench_memhog, bench_policy
+from lab import (
+    bench_build,
+    bench_density,
+    bench_discard,
+    bench_fault,
+    bench_memhog,
+    bench_policy,
+    bench_scale,
+)
 from lab.bench_runner import main as run_benchmark
 
 BENCHMARKS = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (bench_density, bench_memhog, bench_policy)
+    for module in (
+        bench_density,
+        bench_memhog,
+        bench_fault,
+        bench_scale,
+        bench_discard,
+        bench_build,
+        bench_policy,
+    )
 }
 
 

@@ -16,6 +16,7 @@ from lab.bench_density import HOST_MIB, SWAP_MIB, UNMERGED, VARIANTS
 from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, WIDTH, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
+from lab.bench_section import Section, Table
 from lab.demo import Variant
 from lab.host_limit import HostLimit
 from lab.vm import Vm, kernel_image
@@ -91,6 +92,56 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
         axes.set_xticks(range(GUESTS), names)
     times.legend(frameon=False)
     return [save(figure, folder / f"{name}.png")]
+
+
+# The cover letter of version 11 of the 2019 series.
+PUBLISHED = (
+    ("2019: no reporting", "21 s", "27 s", "157 s", "3.7 GB"),
+    ("2019: free page hinting v11", "23 s", "26 s", "21 s", "0"),
+)
+
+
+def describe(results: Results) -> Section:
+    """Say what came out."""
+    runs = {v.label: results[f"memhog/{v.name}"] for v in VARIANTS
+            if f"memhog/{v.name}" in results}
+    one = next(iter(runs.values()))
+    rows = [
+        (label, *(f"{each:.0f} s" for each in run["seconds"]),
+         f"{max(run['swap_mib']):.0f} MiB")
+        for label, run in runs.items()
+    ]
+    swapping = [label for label, run in runs.items() if max(run["swap_mib"])]
+    reading = [
+        f"The host swaps with: {', '.join(swapping) or 'none of the kernels'}.",
+    ]
+    for label, run in runs.items():
+        first, last = run["seconds"][0], run["seconds"][-1]
+        reading.append(
+            f"{label}: the third guest took {100 * (last / first - 1):+.0f} % against"
+            f" the first, {run['used_mib'][-1]} MiB of the host in use at the end."
+        )
+    reading.append(
+        "An emulated guest touches memory so slowly that a disk which swaps keeps up:"
+        " the times say less than those of 2019, the swap says the same."
+    )
+    return Section(
+        title="Three guests that need most of the host, one after the other",
+        question="Can a guest use what another one has freed?",
+        how=f"Three guests of {one['guest_mib']} MiB and 4 virtual CPUs are up on a"
+        f" host limited to {one['host_mib']} MiB with {one['host_swap_mib']} MiB of"
+        f" swap. memhog takes {one['hog_mib']} MiB in one after the other.",
+        headline=(f"{max(runs.get('this library', one)['swap_mib']):.0f} MiB",
+                  "of swap with three memhogs"),
+        tables=[
+            Table(
+                "Time of memhog, and swap used",
+                ("kernel", "first", "second", "third", "swap"),
+                [*rows, *PUBLISHED],
+            )
+        ],
+        reading=reading,
+    )
 
 
 def steps() -> list[Step]:

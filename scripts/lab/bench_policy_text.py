@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the policy benchmark says in the report."""
+
+from __future__ import annotations
+
+from lab.bench_guest import VARIANTS, Result
+from lab.bench_section import Section, Table, show
+
+Results = dict[str, Result]
+
+# What is shown of a step: how its name begins, which value, in which unit.
+SHOWN = (
+    ("return-", "seconds_95", "s until 95 % of {} MiB are back"),
+    ("many", "seconds", "s until six guests are near idle"),
+    ("mixed", "seconds_95", "s until 95 % are back beside a churn"),
+    ("churn-", "learned_percent", "% given again, churn with gaps of {} s"),
+    ("pieces", "redundancy", "times that freed memory is reported"),
+)
+RETURN_GOAL = 1.0
+CHURN_GOAL = 5.0
+REPORTS_GOAL = 1.05
+
+
+def describe(results: Results) -> Section:
+    """Say what came out."""
+    back = value(results, "return-3072", "ours", "seconds_95")
+    return Section(
+        title="When is memory reported, and what does that cost?",
+        question="Freed memory should be back soon, memory in use again and again"
+        " should not go.",
+        how="Idle guests that free memory, and guests that take and free the same"
+        " memory with gaps. What the host had to give again is the sum of the rises of"
+        " QEMU's memory, after two rounds of learning, as a share of what was used.",
+        headline=(f"{show(back, '.2f')} s", "until 95 % of 3 GiB are back"),
+        tables=[table(results)],
+        reading=reading(results),
+    )
+
+
+def value(results: Results, step: str, variant: str, key: str) -> float | None:
+    """Return one number, if it was measured and there is one."""
+    found = results.get(f"{step}/{variant}", {}).get(key)
+    return None if found is None else float(found)
+
+
+def table(results: Results) -> Table:
+    """Return the main value of each step."""
+    names = list(dict.fromkeys(key.split("/")[0] for key in results))
+    rows: list[tuple[str, ...]] = []
+    for prefix, key, what in SHOWN:
+        for name in names:
+            if not name.startswith(prefix):
+                continue
+            cells = [what.format(name.removeprefix(prefix))]
+            for variant in VARIANTS:
+                known = f"{name}/{variant.name}" in results
+                number = value(results, name, variant.name, key)
+                cells.append(show(number, ".2f", "never" if known else "–"))
+            rows.append(tuple(cells))
+    head = ("measured", *(variant.label for variant in VARIANTS))
+    return Table("Return and reuse", head, rows)
+
+
+def reading(results: Results) -> list[str]:
+    """Interpret the numbers."""
+    text = []
+    back = value(results, "return-3072", "ours", "seconds_95")
+    if back is not None:
+        reached = "reached" if back <= RETURN_GOAL else "missed"
+        text.append(f"3 GiB are back after {back:.2f} s; at most 1 s: {reached}.")
+    churns = {
+        key.split("/")[0].removeprefix("churn-"): float(result["learned_percent"])
+        for key, result in results.items()
+        if key.startswith("churn-") and key.endswith("/ours")
+    }
+    if churns:
+        gap = max(churns, key=lambda name: churns[name])
+        reached = "reached" if churns[gap] <= CHURN_GOAL else "missed"
+        text.append(
+            f"Of churned memory the host has to give {churns[gap]:.1f} % again in the"
+            f" worst case (gaps of {gap} s); at most 5 %: {reached}."
+        )
+    reports = value(results, "pieces", "ours", "redundancy")
+    if reports is not None:
+        reached = "reached" if reports <= REPORTS_GOAL else "missed"
+        text.append(
+            f"What was freed is reported {reports:.2f} times; at most 1.05: {reached}."
+        )
+    return text

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Present what was measured: build/report/index.html, and the same as a document.
+
+Takes for each benchmark the largest size that was run.  With --keep, the results
+of runs at full size go to Documentation/mm/page_reporting_results.rst and their
+pictures to Documentation/images/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import (
+    bench_build,
+    bench_density,
+    bench_discard,
+    bench_fault,
+    bench_memhog,
+    bench_scale,
+)
+from lab.bench_html import page
+from lab.bench_policy_text import describe as describe_policy
+from lab.bench_rst import document
+from lab.bench_runner import SMOKE_SCALE, Results
+from lab.bench_section import Section
+from lab.demo import REPORT
+from lab.paths import ROOT
+
+SECTIONS: dict[str, Callable[[Results], Section]] = {
+    "density": bench_density.describe,
+    "memhog": bench_memhog.describe,
+    "policy": describe_policy,
+    "build": bench_build.describe,
+    "page_fault": bench_fault.describe,
+    "scale": bench_scale.describe,
+    "discard": bench_discard.describe,
+}
+
+IMAGES = ROOT / "Documentation" / "images"
+DOCUMENT = ROOT / "Documentation" / "mm" / "page_reporting_results.rst"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A benchmark that was run: its report, what it says, its pictures."""
+
+    name: str
+    data: dict[str, Any]
+    section: Section
+    pictures: list[Path]
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """When the first and the last step were done."""
+        dates = sorted(result["date"] for result in self.data["results"].values())
+        return dates[0], dates[-1]
+
+    @property
+    def commits(self) -> list[str]:
+        """Which versions of this repository were measured."""
+        results = self.data["results"].values()
+        return sorted({result.get("commit", "unknown") for result in results})
+
+
+def largest(name: str) -> Path | None:
+    """Return the report of the run at the largest size."""
+    found = {
+        int(json.loads(path.read_text(encoding="utf-8"))["scale"]): path
+        for path in [*REPORT.glob(f"{name}.json"), *REPORT.glob(f"{name}-scale*.json")]
+    }
+    sizes = [scale for scale in found if scale < SMOKE_SCALE]
+    return found[min(sizes)] if sizes else None
+
+
+def load(name: str) -> Chapter | None:
+    """Return what there is of a benchmark."""
+    path = largest(name)
+    if path is None:
+        print(f"No results of {name}: make bench-{name}", flush=True)
+        return None
+    data = json.loads(path.read_text(encoding="utf-8"))
+    pictures = sorted(path.parent.glob(f"{path.stem}*.png"))
+    if data["scale"] == 1:
+        pictures = [file for file in pictures if "-scale" not in file.stem]
+    return Chapter(name, data, SECTIONS[name](data["results"]), pictures)
+
+
+def keep(chapters: list[Chapter]) -> None:
+    """Write the document, and the pictures beside it."""
+    full = [chapter for chapter in chapters if chapter.data["scale"] == 1]
+    for chapter in full:
+        for picture in chapter.pictures:
+            shutil.copy(picture, IMAGES / f"bench-{picture.name}")
+    DOCUMENT.write_text(document(full), encoding="utf-8")
+    print(f"Wrote {DOCUMENT.relative_to(ROOT)} ({len(full)} benchmarks).")
+
+
+def main() -> None:
+    """Entry point of `make report`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="write the document, too")
+    arguments = parser.parse_args()
+    chapters = [chapter for name in SECTIONS if (chapter := load(name))]
+    if not chapters:
+        raise SystemExit("report: nothing was measured yet, run `make bench`")
+    target = REPORT / "index.html"
+    target.write_text(page(chapters), encoding="utf-8")
+    print(f"Wrote build/report/{target.name} ({len(chapters)} benchmarks).")
+    if arguments.keep:
+        keep(chapters)
+
+
+if __name__ == "__main__":
+    main()
