@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every benchmark runs, at a small size and mostly on our kernel only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import paths
+
+SCALE = "16"
+FOLDER = paths.BUILD / "report"
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A benchmark, the step and the kernel that stand for it, what it must find."""
+
+    name: str
+    step: str
+    variant: str
+    holds: Callable[[Result], object]
+
+    @property
+    def report(self) -> Path:
+        """Where the results go."""
+        return FOLDER / f"{self.name}-scale{SCALE}.json"
+
+
+CASES = (
+    Case(
+        "density", "density", "ours",
+        lambda found: 0 < found["guests"] <= len(found["series"]),
+    ),
+    Case(
+        "memhog", "memhog", "none",
+        lambda found: len(found["seconds"]) == 3 and max(found["swap_mib"]) > 0,
+    ),
+    Case(
+        "page_fault", "count-1", "ours",
+        lambda found: 1000 < found["4k"]["median"] < found["file"]["median"],
+    ),
+    Case(
+        "page_fault", "boot-1", "ours",
+        lambda found: len(found) > 4 and found["file/processes/1"] > 0,
+    ),
+    Case(
+        "scale", "scale-8", "uml",
+        lambda found: {row[0] for row in found["series"]} == {"walk", "tracker"},
+    ),
+    Case(
+        "discard", "reuse", "free",
+        lambda found: found["lazy_mib"][-1] > found["touched_mib"] / 2,
+    ),
+    Case(
+        "build", "build", "ours",
+        lambda found: found["objects"] > 0 and found["gib_minutes"] > 0,
+    ),
+)  # fmt: skip
+
+
+def bench(case: Case, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a step of a benchmark."""
+    chosen = {"SCALE": SCALE, "ONLY": case.step, "VARIANT": case.variant}
+    return subprocess.run(
+        ["/usr/bin/python3", paths.ROOT / "scripts/lab/bench.py", case.name],
+        env=os.environ | chosen | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.step}")
+def test_benchmark_measures_something(case: Case) -> None:
+    """The result is one that only a real run has; a second run keeps it."""
+    case.report.unlink(missing_ok=True)
+    try:
+        done = bench(case)
+        assert done.returncode == 0, done.stdout + done.stderr
+        results = json.loads(case.report.read_text(encoding="utf-8"))["results"]
+        assert case.holds(results[f"{case.step}/{case.variant}"]), results
+        assert case.report.with_suffix(".png").stat().st_size > 0
+        again = bench(case)
+        assert "1 of 1 steps were done before" in again.stdout, again.stderr
+    finally:
+        for path in FOLDER.glob(f"{case.report.stem}*"):
+            path.unlink()
+
+
+def test_unknown_benchmark_is_refused() -> None:
+    """The message says which there are."""
+    done = bench(Case("nonsense", "", "", bool))
+    assert done.returncode != 0
+    assert "nonsense" in done.stderr and "density" in done.stderr
