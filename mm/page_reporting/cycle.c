@@ -671,6 +671,17 @@ static void fpr_note_failed_entries(struct fpr_scan *scan,
 }
 
 /*
+ * Time to wait when a zone is short of memory.  Where memory is held, that is
+ * how it is once nothing more may be held, for as long as nothing is freed.
+ */
+static u32 fpr_scarce_wait(const struct fpr_backend *backend,
+			   const struct fpr_scan *scan)
+{
+	return backend->prdev->restore ? max(scan->ceiling, FPR_RETRY) :
+					 FPR_RETRY;
+}
+
+/*
  * Report what @scan says is due in @zone.  Returns the time until the zone
  * should be looked at again, or FPR_NEVER.
  */
@@ -693,8 +704,7 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 			if (backend->batch.failed)
 				fpr_note_failed_entries(scan, pass);
 		} else if (done < nr) {
-			/* Short of memory, or enough is held. */
-			return max(scan->ceiling, FPR_RETRY);
+			return fpr_scarce_wait(backend, scan);
 		}
 		cond_resched();
 	}
