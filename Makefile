@@ -64,9 +64,17 @@ build-test: kernel-ours ## compile other users of the API, other configurations
 vm-test: image kernel-stock kernel-debug ## run the tests that boot guests
 	@$(PYTEST) tests/vm
 
+.PHONY: xen-image
+xen-image: image ## fetch Xen, build what boots it: build/xen
+	@$(LAB)/xen_image.py
+
+.PHONY: xen-test
+xen-test: xen-image ## run the tests that boot Xen
+	@$(PYTEST) tests/xen
+
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test bench-test
+	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png

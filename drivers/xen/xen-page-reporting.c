@@ -45,6 +45,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/string_choices.h>
 #include <linux/workqueue.h>
 
 #include <asm/tlbflush.h>
@@ -420,7 +421,7 @@ static int xpr_switch(const char *text, const struct kernel_param *kp)
 
 static int xpr_switch_show(char *buf, const struct kernel_param *kp)
 {
-	return sysfs_emit(buf, "%s\n", xpr_wanted ? "on" : "off");
+	return sysfs_emit(buf, "%s\n", str_on_off(xpr_wanted));
 }
 
 static const struct kernel_param_ops xpr_switch_ops = {

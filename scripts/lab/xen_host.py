@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -91,12 +92,18 @@ class XenHost(Vm):
 
     def domain(
         self, name: str, kind: str, *, mib: int = 256, cpus: int = 1,
-        append: str = "",
+        append: str = "", settings: Sequence[str] = (),
     ) -> Domain:
         """Create a domain and wait until it takes commands."""
         domain = Domain(self, name, kind)
-        domain.create(mib, cpus, append)
+        domain.configure(mib, cpus, append, settings)
+        domain.create()
+        domain.connect()
         return domain
+
+    def id(self) -> int:
+        """Return the number of dom0 among the domains."""
+        return 0
 
     def free_mib(self) -> int:
         """Return the memory that Xen has to give, as `xl info` shows it."""
@@ -126,15 +133,18 @@ class Domain(Guest):
         self.host = host
         self.name = name
         self.kind = kind
-        self.tty = ""
+        self._id = -1
+        self._tty = ""
 
     @property
     def config(self) -> str:
         """The name of its configuration in dom0."""
         return f"{XL}/{self.name}.cfg"
 
-    def create(self, mib: int, cpus: int, append: str) -> None:
-        """Create it and wait until it takes commands."""
+    def configure(
+        self, mib: int, cpus: int, append: str, settings: Sequence[str]
+    ) -> None:
+        """Write its configuration; @settings are further lines of it."""
         lines = {
             "type": self.kind,
             "name": self.name,
@@ -146,25 +156,32 @@ class Domain(Guest):
             # Reading the time stamp counter traps otherwise, and hangs here.
             "tsc_mode": "native",
         }
-        settings = [f'{key}="{value}"' for key, value in lines.items()]
-        settings += [f"memory={mib}", f"vcpus={cpus}"]
-        text = shlex.quote("\\n".join(settings) + "\\n")
-        self.host.run(f"printf {text} >{self.config}")
-        self.host.run(f"xl create {self.config}", timeout=120)
-        self.connect()
+        text = [f'{key}="{value}"' for key, value in lines.items()]
+        text += [f"memory={mib}", f"vcpus={cpus}", *settings]
+        quoted = " ".join(map(shlex.quote, text))
+        self.host.run(f"printf '%s\\n' {quoted} >{self.config}")
+
+    def create(self, options: str = "") -> None:
+        """Create it, for example paused with -p."""
+        self.host.run(f"xl create {options} {self.config}", timeout=120)
 
     def connect(self) -> None:
         """Wait until the domain takes commands."""
-        node = f"/local/domain/{self.id()}/console/tty"
-        self.tty = self.host.run(
-            f"until xenstore-read {node} 2>/dev/null; do usleep 100000; done"
-        )
+        self.identify()
         waited = self.host.try_run(
-            f"timeout {BOOT_SECONDS} in-domain {self.tty}", BOOT_SECONDS + 10
+            f"timeout {BOOT_SECONDS} in-domain {self._tty}", BOOT_SECONDS + 10
         )
         if waited.status:
             tail = self.host.run(f"tail -n 20 {self.log}")
             raise VmError(f"domain {self.name} did not boot:\n{tail}")
+
+    def identify(self) -> None:
+        """Find out its number and its console, which are new after a restore."""
+        self._id = int(self.host.run(f"xl domid {self.name}"))
+        node = f"/local/domain/{self._id}/console/tty"
+        self._tty = self.host.run(
+            f"until xenstore-read {node} 2>/dev/null; do usleep 100000; done"
+        )
 
     @property
     def log(self) -> str:
@@ -173,13 +190,13 @@ class Domain(Guest):
 
     def id(self) -> int:
         """Return its number."""
-        return int(self.host.run(f"xl domid {self.name}"))
+        return self._id
 
     def try_run(self, command: str, timeout: float = 60) -> Result:
         """Run a shell command in the domain, whatever its exit status."""
         seconds = int(timeout)
         result = self.host.try_run(
-            f"timeout {seconds} in-domain {self.tty} {shlex.quote(command)}",
+            f"timeout {seconds} in-domain {self._tty} {shlex.quote(command)}",
             seconds + 10,
         )
         if result.status == 143:

@@ -179,14 +179,14 @@ static void empty_tracker(void *context)
 
 /* === What both ways do === */
 
-static void hold(struct bench *b)
+static void hold(struct bench *b) __acquires(&b->zone.lock)
 {
 	spin_lock_irq(&b->zone.lock);
 	b->since = ktime_get_ns();
 	b->seen = 0;
 }
 
-static void let_go(struct bench *b)
+static void let_go(struct bench *b) __releases(&b->zone.lock)
 {
 	u64 ns = ktime_get_ns() - b->since;
 

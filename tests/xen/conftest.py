@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Xen for the tests: one machine, and domains that come and go.
+
+Whatever a test looks at, neither the kernel of its domain nor that of dom0 nor
+Xen itself must have complained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from lab.xen_host import KINDS, Domain, XenHost
+
+Start = Callable[..., AbstractContextManager[Domain]]
+
+# Small, so that a domain soon has all that another one gave away.
+MEMORY = "1G"
+DOM0_MIB = 384
+
+
+@pytest.fixture(scope="session")
+def xen() -> Iterator[XenHost]:
+    """Return the machine that all tests share."""
+    with XenHost(name="test-xen", memory=MEMORY, dom0_mib=DOM0_MIB) as host:
+        yield host
+        trouble = "\n".join(host.trouble())
+    assert not trouble, f"dom0 or Xen complained:\n{trouble}"
+
+
+@pytest.fixture(scope="session")
+def start(xen: XenHost) -> Start:
+    """Return a function that starts a domain: start(NAME, KIND, ...)."""
+
+    @contextmanager
+    def started(name: str, kind: str, **options: Any) -> Iterator[Domain]:
+        domain = xen.domain(name, kind, **options)
+        try:
+            yield domain
+            trouble = "\n".join(domain.trouble())
+        finally:
+            domain.destroy()
+        assert not trouble, f"the kernel of domain {name} complained:\n{trouble}"
+
+    return started
+
+
+@pytest.fixture(params=KINDS)
+def domain(start: Start, request: pytest.FixtureRequest) -> Iterator[Domain]:
+    """Return a domain of each kind, with reporting switched off."""
+    with start("one", request.param) as found:
+        yield found

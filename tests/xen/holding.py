@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests share: steering page reporting, and Xen's view of a domain."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.vm import Guest
+from lab.xen_host import Domain, XenHost
+
+SYSFS = "/sys/kernel/mm/page_reporting"
+SWITCH = "/sys/module/kernel/parameters/xen_page_reporting"
+BALLOON = "/sys/devices/system/xen_memory/xen_memory0"
+NODE = "memory/free-page-reporting"
+
+KIB_PER_PAGE = 4
+
+# The largest block that may come back in part when Xen runs out of memory.
+BLOCK_KIB = 4096
+
+# A guard against hanging for ever, not a statement about speed.
+PATIENCE_SECONDS = 90
+
+
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Wait for a condition; fail with what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(0.1)
+
+
+def number(guest: Guest, name: str) -> int:
+    """Return a value of the core's directory in sysfs."""
+    return int(guest.read(f"{SYSFS}/{name}"))
+
+
+def held_kib(guest: Guest) -> int:
+    """Return what is with Xen."""
+    return number(guest, "held_kb")
+
+
+def switch(guest: Guest, state: str) -> None:
+    """Switch reporting on or off; it is off once everything is back."""
+    guest.write(SWITCH, state)
+
+
+def hold_eagerly(guest: Guest) -> None:
+    """Switch on, and do not hold memory back that may be used again soon."""
+    guest.run(f"cd {SYSFS} && echo 0 >max_age_ms && echo 100 >age_ms")
+    switch(guest, "on")
+
+
+def settle(guest: Guest) -> int:
+    """Wait until the guest has given away what it can; return that in KiB."""
+    seen = [-1, held_kib(guest)]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while seen[-3:] != [seen[-1]] * 3:
+        assert time.monotonic() < deadline, f"does not settle, held: {seen[-9:]}"
+        time.sleep(1)
+        seen.append(held_kib(guest))
+    return seen[-1]
+
+
+def set_node(domain: Domain, value: str) -> None:
+    """Say in xenstore what the toolstack allows."""
+    path = f"/local/domain/{domain.id()}/{NODE}"
+    domain.host.run(f"xenstore-write -- {path} {shlex.quote(value)}")
+
+
+def remove_node(domain: Domain) -> None:
+    """Leave the toolstack without a say."""
+    domain.host.run(f"xenstore-rm /local/domain/{domain.id()}/{NODE}")
+
+
+@dataclass(frozen=True)
+class Books:
+    """The memory of a domain in its own books and in those of Xen, in KiB."""
+
+    current: int
+    held: int
+    pages: int
+    free: int
+
+    @property
+    def elsewhere(self) -> int:
+        """What Xen counts for the domain beyond what the domain counts."""
+        return self.pages - (self.current - self.held)
+
+
+def books(guest: Domain | XenHost) -> Books:
+    """Read the books; what is held must not change meanwhile."""
+    host = guest.host if isinstance(guest, Domain) else guest
+    domid = guest.id()
+    while True:
+        held = held_kib(guest)
+        current = int(guest.read(f"{BALLOON}/info/current_kb"))
+        account = host.account()
+        if held == held_kib(guest):
+            break
+    return Books(current, held, account.pages[domid] * KIB_PER_PAGE, account.free_kib)
+
+
+def kernel_says(guest: Guest, what: str) -> bool:
+    """Tell whether the kernel has logged something."""
+    return not guest.try_run(f"dmesg | grep -q -F -e {shlex.quote(what)}").status

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What else moves the memory of a domain goes on working."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Start
+from holding import (
+    BALLOON,
+    books,
+    held_kib,
+    hold_eagerly,
+    number,
+    settle,
+    switch,
+    wait_until,
+)
+from lab.xen_host import KINDS, Domain, XenHost
+
+# What a program and the page cache may need for themselves.
+SMALL_KIB = 4 << 10
+
+
+def current_kib(domain: Domain) -> int:
+    """Return what the balloon has left the domain."""
+    return int(domain.read(f"{BALLOON}/info/current_kb"))
+
+
+def test_mem_set(xen: XenHost, domain: Domain) -> None:
+    """The balloon reaches its targets, and what is held is apart from it."""
+    before = books(domain)
+    hold_eagerly(domain)
+    settle(domain)
+    for mib in (160, 96, 256):
+        target = before.current - ((256 - mib) << 10)
+        xen.run(f"xl mem-set {domain.name} {mib}")
+        wait_until(lambda: current_kib(domain) == target, f"{mib} MiB by the balloon")
+        settle(domain)
+        assert books(domain).elsewhere == before.elsewhere
+        assert "no wrong word" in domain.run("integrity -t 1 -m 40 -s 3", timeout=60)
+    switch(domain, "off")
+    after = books(domain)
+    assert (after.held, after.pages) == (0, before.pages)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_less_than_maximum(start: Start, kind: str) -> None:
+    """A domain that starts below its maximum does not use what is not there."""
+    options = {"append": "xen_page_reporting=on", "settings": ["maxmem=384"]}
+    with start("below", kind, mib=192, **options) as domain:
+        settle(domain)
+        assert held_kib(domain) > 60 << 10
+        account = books(domain)
+        assert account.current <= 192 << 10
+        assert "no wrong word" in domain.run("integrity -t 1 -m 80 -s 5", timeout=60)
+        assert books(domain).elsewhere == account.elsewhere
+
+
+def test_dom0_maps_domains(xen: XenHost, start: Start) -> None:
+    """dom0 maps memory of domains, and grants, while it holds its own."""
+    hold_eagerly(xen)
+    settle(xen)
+    try:
+        assert held_kib(xen) > 100 << 10
+        for kind in KINDS:
+            with start("mapped", kind) as domain:
+                assert domain.run("seq 2000").splitlines()[-1] == "2000"
+        assert "no wrong word" in xen.run("integrity -t 1 -m 60 -s 5", timeout=60)
+    finally:
+        switch(xen, "off")
+
+
+def test_save_and_restore(xen: XenHost, domain: Domain) -> None:
+    """A domain that holds blocks is saved and restored, and loses nothing."""
+    before = books(domain)
+    hold_eagerly(domain)
+    domain.run("(integrity -t 1 -m 32 -s 60; echo status $?) >/tmp/log 2>&1 &")
+    settle(domain)
+    held = held_kib(domain)
+    xen.run(f"xl save {domain.name} /tmp/saved 2>&1", timeout=200)
+    # What was away is not in it.
+    assert int(xen.run("stat -c %s /tmp/saved")) < 128 << 20
+    xen.run("xl restore /tmp/saved 2>&1 && rm /tmp/saved", timeout=200)
+    domain.identify()
+    assert held_kib(domain) > held - SMALL_KIB
+    assert books(domain).elsewhere == before.elsewhere
+    restored = number(domain, "stats/restored_kb")
+    assert "freed" in domain.run("touch-free 120", timeout=120)
+    assert number(domain, "stats/restored_kb") > restored
+    domain.run("until grep -q status /tmp/log; do sleep 1; done", timeout=120)
+    assert "no wrong word" in domain.read("/tmp/log")
+    switch(domain, "off")
+    after = books(domain)
+    assert (after.held, after.pages) == (0, before.pages)

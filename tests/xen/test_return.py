@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Memory that a domain does not use is Xen's, and comes back when it does."""
+
+from __future__ import annotations
+
+import time
+
+from holding import (
+    BALLOON,
+    books,
+    held_kib,
+    hold_eagerly,
+    number,
+    settle,
+    switch,
+    wait_until,
+)
+from lab.xen_host import Domain, XenHost
+
+# What the guest's own programs need and free meanwhile.
+NOISE_KIB = 8 << 10
+
+# From memory freed to memory at Xen, with default settings.
+SECONDS = 5
+
+
+def meminfo_kib(guest: Domain | XenHost, name: str) -> int:
+    """Return a line of /proc/meminfo."""
+    return int(guest.run(f"grep -w {name}: /proc/meminfo").split()[1])
+
+
+def goes_and_comes_back(xen: XenHost, guest: Domain | XenHost, mib: int) -> None:
+    """Follow @mib of memory from the guest to Xen and back."""
+    before, free_mib = books(guest), xen.free_mib()
+    total, free = meminfo_kib(guest, "MemTotal"), meminfo_kib(guest, "MemFree")
+    assert before.held == 0
+    hold_eagerly(guest)
+    settle(guest)
+    gone = books(guest)
+    assert gone.held >= mib << 10
+    # All books agree to the page.
+    assert before.pages - gone.pages == gone.held
+    assert gone.free - before.free == gone.held
+    assert abs(xen.free_mib() - free_mib - (gone.held >> 10)) <= 1
+    # The guest does not look smaller, to itself or to the balloon.
+    assert gone.current == before.current
+    assert meminfo_kib(guest, "MemTotal") == total
+    assert meminfo_kib(guest, "MemFree") > free - NOISE_KIB
+
+    restored = number(guest, "stats/restored_kb")
+    output = guest.run(f"integrity -t 1 -m {mib} -s 8", timeout=120)
+    assert "no wrong word" in output
+    assert number(guest, "stats/restored_kb") - restored > mib << 9, "it was idle"
+
+    switch(guest, "off")
+    after = books(guest)
+    assert (after.held, after.pages) == (0, before.pages)
+    assert after.free == before.free
+    assert number(guest, "stats/failed_kb") == 0
+
+
+def test_domain(xen: XenHost, domain: Domain) -> None:
+    """A domain gives away most of its memory and gets it back."""
+    goes_and_comes_back(xen, domain, 150)
+
+
+def test_dom0(xen: XenHost) -> None:
+    """So does dom0."""
+    # Its balloon lends pages to map domains, and takes them back in time.
+    wait_until(
+        lambda: xen.read(f"{BALLOON}/info/current_kb")
+        == xen.read(f"{BALLOON}/target_kb"),
+        "the balloon at its target",
+    )
+    goes_and_comes_back(xen, xen, 100)
+
+
+def test_soon(domain: Domain) -> None:
+    """Memory is at Xen seconds after it was freed, with default settings."""
+    domain.run("touch-free -s 1000 100 >/tmp/touched 2>&1 & echo $! >/tmp/pid")
+    wait_until(lambda: domain.read("/tmp/touched") == "touched", "memory in use")
+    switch(domain, "on")
+    rest = settle(domain)
+    start = time.monotonic()
+    domain.run("kill $(cat /tmp/pid)")
+    wait_until(lambda: held_kib(domain) >= rest + (90 << 10), "memory with Xen")
+    assert time.monotonic() - start < SECONDS

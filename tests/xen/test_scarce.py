@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Other domains use what a domain gave away, until there is nothing left."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Start
+from holding import (
+    BLOCK_KIB,
+    SWITCH,
+    books,
+    held_kib,
+    hold_eagerly,
+    kernel_says,
+    settle,
+    switch,
+)
+from lab.xen_host import KINDS, XenHost
+
+# Xen needs some for itself, for a domain's page tables for example.
+XEN_NEEDS_MIB = 12
+
+KILLED = 137
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_to_give_back(xen: XenHost, start: Start, kind: str) -> None:
+    """A domain whose memory is gone fails cleanly, and never uses a hole."""
+    with start("giver", kind) as giver:
+        before = books(giver)
+        hold_eagerly(giver)
+        settle(giver)
+        # More than was free before: the other one gets the giver's memory.
+        mib = xen.free_mib() - XEN_NEEDS_MIB
+        assert mib > (before.free >> 10) + 100
+        with start("taker", "pv", mib=mib):
+            giver.run("(integrity -t 1 -m 24 -s 25; echo status $?) >/tmp/log 2>&1 &")
+            hog = giver.try_run("touch-free 200", timeout=120)
+            assert hog.status == KILLED
+            assert kernel_says(giver, "Out of memory: Killed process")
+            assert kernel_says(giver, "(touch-free)")
+            # It got what there was, and still has what there was not.
+            assert held_kib(giver) > 100 << 10
+            # Of the block that it asked for, Xen may have had a part.
+            part = books(giver).elsewhere - before.elsewhere
+            assert 0 <= part < BLOCK_KIB
+            assert giver.try_run(f"echo off >{SWITCH}").status
+            assert kernel_says(giver, "Xen has not given all memory back yet")
+            giver.run("until grep -q status /tmp/log; do sleep 1; done")
+            assert "no wrong word" in giver.read("/tmp/log")
+        # Now there is some again.
+        switch(giver, "off")
+        after = books(giver)
+        assert (after.held, after.pages) == (0, before.pages)
+        assert "freed" in giver.run("touch-free 200", timeout=120)
