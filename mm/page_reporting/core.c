@@ -167,19 +167,54 @@ static int fpr_fill(struct fpr_zone *fz)
 	return 0;
 }
 
-/* Build the tracker of a zone, with every block of it pending. */
-static struct fpr_zone *fpr_build(struct fpr_backend *backend,
-				  struct zone *zone, unsigned int order)
+/*
+ * The finer order: a block has as many parts as a segment has blocks.  Pieces
+ * cannot be held, because restoring one would not help who needs a block.
+ */
+static unsigned int fpr_fine_order(unsigned int order)
 {
-	struct fpr_zone *fz;
+	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
+}
 
-	fz = fpr_zone_alloc(zone, zone->zone_start_pfn, zone_end_pfn(zone),
-			    order);
+static bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
+			 bool fine)
+{
+	return fine && order && !backend->prdev->restore;
+}
+
+/* Allocate the tracker of a zone, with one of the finer order if @fine. */
+static struct fpr_zone *fpr_alloc(struct fpr_backend *backend,
+				  struct zone *zone, unsigned int order,
+				  bool fine)
+{
+	unsigned long start = zone->zone_start_pfn, end = zone_end_pfn(zone);
+	struct fpr_zone *fz = fpr_zone_alloc(zone, start, end, order);
+
 	if (!fz)
 		return NULL;
 	fz->backend = backend;
-	if (fpr_fill(fz)) {
-		fpr_zone_free_segments(fz);
+	if (!fpr_has_fine(backend, order, fine))
+		return fz;
+	fz->fine = fpr_zone_alloc(zone, start, end, fpr_fine_order(order));
+	if (!fz->fine) {
+		fpr_zone_free(fz);
+		return NULL;
+	}
+	fz->fine->backend = backend;
+	fz->fine->below = order;
+	return fz;
+}
+
+/* Build the tracker of a zone, with every block of it pending. */
+static struct fpr_zone *fpr_build(struct fpr_backend *backend,
+				  struct zone *zone, unsigned int order,
+				  bool fine)
+{
+	struct fpr_zone *fz = fpr_alloc(backend, zone, order, fine);
+
+	if (!fz)
+		return NULL;
+	if (fpr_fill(fz) || (fz->fine && fpr_fill(fz->fine))) {
 		fpr_zone_free(fz);
 		return NULL;
 	}
@@ -192,20 +227,17 @@ static void fpr_discard(struct fpr_zone **trackers)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_node_ids * MAX_NR_ZONES; i++) {
-		if (!trackers[i])
-			continue;
-		fpr_zone_free_segments(trackers[i]);
-		fpr_zone_free(trackers[i]);
-	}
+	for (i = 0; i < nr_node_ids * MAX_NR_ZONES; i++)
+		if (trackers[i])
+			fpr_zone_free(trackers[i]);
 	kvfree(trackers);
 }
 
 /*
  * Build trackers of @order for all zones that have none of that order, in an
- * array like fpr_table.
+ * array like fpr_table.  Switching the finer order counts as another order.
  */
-static struct fpr_zone **fpr_build_all(unsigned int order)
+static struct fpr_zone **fpr_build_all(unsigned int order, bool fine)
 {
 	struct fpr_zone **trackers;
 	struct zone *zone;
@@ -218,9 +250,10 @@ static struct fpr_zone **fpr_build_all(unsigned int order)
 		struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
 		struct fpr_zone *fz;
 
-		if (!backend || backend->order == order)
+		if (!backend ||
+		    (backend->order == order && backend->fine == fine))
 			continue;
-		fz = fpr_build(backend, zone, order);
+		fz = fpr_build(backend, zone, order, fine);
 		if (!fz) {
 			fpr_discard(trackers);
 			return NULL;
@@ -244,22 +277,25 @@ static void fpr_exchange_all(struct fpr_zone **trackers)
 }
 
 /* Give all backends trackers of @order, or change nothing. */
-static int fpr_rebuild(unsigned int order)
+static int fpr_rebuild(unsigned int order, bool fine)
 {
+	unsigned int finest = fine ? fpr_fine_order(order) : order;
 	struct fpr_zone **trackers;
 	struct fpr_backend *backend;
 
 	lockdep_assert_held(&fpr_mutex);
-	trackers = fpr_build_all(order);
+	trackers = fpr_build_all(order, fine);
 	if (!trackers)
 		return -ENOMEM;
 	/* The hook must not miss a block of either order meanwhile. */
-	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, order));
+	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, finest));
 	fpr_exchange_all(trackers);
-	list_for_each_entry(backend, &fpr_backends, node)
+	list_for_each_entry(backend, &fpr_backends, node) {
 		WRITE_ONCE(backend->order, order);
+		backend->fine = fine;
+	}
 	WRITE_ONCE(page_reporting_order, order);
-	WRITE_ONCE(fpr_hook_order, order);
+	WRITE_ONCE(fpr_hook_order, finest);
 	synchronize_rcu();
 	fpr_discard(trackers);
 	return 0;
@@ -278,7 +314,6 @@ static void fpr_remove_trackers(struct fpr_backend *backend)
 		if (!fz)
 			continue;
 		synchronize_rcu();
-		fpr_zone_free_segments(fz);
 		fpr_zone_free(fz);
 	}
 }
@@ -298,6 +333,12 @@ static void fpr_timer(struct timer_list *timer)
 	queue_work(backend->wq, &backend->work);
 }
 
+static void fpr_wake_in(const struct fpr_zone *fz, unsigned int ms)
+{
+	if (READ_ONCE(fpr_tunables.enabled) && !READ_ONCE(fz->backend->error))
+		fpr_schedule(fz->backend, msecs_to_jiffies(ms) + 1);
+}
+
 /* Start a pass when there is something for it to do. */
 void fpr_wake(const struct fpr_zone *fz)
 {
@@ -307,8 +348,7 @@ void fpr_wake(const struct fpr_zone *fz)
 
 	if (fpr_pass_wanted(excess_kb, threshold, 0, 1))
 		ms = min(ms, READ_ONCE(fpr_tunables.age_ms));
-	if (READ_ONCE(fpr_tunables.enabled) && !READ_ONCE(fz->backend->error))
-		fpr_schedule(fz->backend, msecs_to_jiffies(ms) + 1);
+	fpr_wake_in(fz, ms);
 }
 
 /*
@@ -343,26 +383,61 @@ void fpr_learn(struct fpr_zone *fz, unsigned long pages, unsigned long reused)
 	trace_page_reporting_refault(fz->zone, pages, refaulted, fz->reserve);
 }
 
+static void fpr_notify_block(struct fpr_zone *fz, unsigned long pfn,
+			     unsigned int freed_order)
+{
+	unsigned long reused = fpr_note_free(fz, 1UL << freed_order);
+	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
+
+	if (backed)
+		fpr_learn(fz, backed << fz->order, reused);
+	fpr_wake(fz);
+}
+
+/* The same for the finer order, which holds nothing back: its age is high. */
+static void fpr_notify_piece(struct fpr_zone *fz, unsigned long pfn,
+			     unsigned int freed_order)
+{
+	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
+
+	if (backed)
+		fpr_learn(fz, backed << fz->order, 0);
+	fpr_wake_in(fz, READ_ONCE(fpr_tunables.fine_age_ms));
+}
+
+/* What has become part of a whole block is a matter of the block. */
+static void fpr_drop_pieces(struct fpr_zone *fz, unsigned long pfn,
+			    unsigned int freed_order)
+{
+	unsigned int order = max(freed_order, fz->below);
+	struct fpr_range range = {
+		.pfn = round_down(pfn, 1UL << order), .nr_pages = 1UL << order,
+	};
+
+	fpr_drop(fz, &range);
+}
+
 /* The part of page_reporting_notify_free() that is not inlined. */
 void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int freed_order,
 				  unsigned int merged_order)
 {
 	struct fpr_zone *fz;
-	unsigned long backed, reused;
 
 	lockdep_assert_held(&zone->lock);
 	/* The key is on before the table is there. */
 	if (!READ_ONCE(fpr_table))
 		return;
 	fz = fpr_zone_get_locked(zone);
-	if (!fz || merged_order < fz->order)
+	if (!fz)
 		return;
-	reused = fpr_note_free(fz, 1UL << freed_order);
-	backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
-	if (backed)
-		fpr_learn(fz, backed << fz->order, reused);
-	fpr_wake(fz);
+	if (merged_order >= fz->order) {
+		fpr_notify_block(fz, pfn, freed_order);
+		if (fz->fine)
+			fpr_drop_pieces(fz->fine, pfn, freed_order);
+	} else if (fz->fine && merged_order >= fz->fine->order) {
+		fpr_notify_piece(fz->fine, pfn, freed_order);
+	}
 }
 
 void fpr_kick_all(void)
@@ -400,6 +475,9 @@ unsigned long fpr_pending_pages(void)
 	rcu_read_lock();
 	for_each_populated_zone(zone) {
 		fz = fpr_zone_get(zone);
+		if (fz)
+			pages += READ_ONCE(fz->nr_pending) << fz->order;
+		fz = fpr_level(fz, true);
 		if (fz)
 			pages += READ_ONCE(fz->nr_pending) << fz->order;
 	}
@@ -460,9 +538,30 @@ int fpr_set_order(unsigned int order)
 	if (list_empty(&fpr_backends))
 		WRITE_ONCE(page_reporting_order, order);
 	else
-		err = fpr_rebuild(order);
+		err = fpr_rebuild(order, fpr_tunables.fine_age_ms);
 	if (!err)
 		fpr_order_chosen = true;
+	fpr_kick_all();
+	mutex_unlock(&fpr_mutex);
+	put_online_mems();
+	return err;
+}
+
+/* Set the age of the finer order, 0 for none.  On error nothing changes. */
+int fpr_set_fine_age(unsigned int ms)
+{
+	unsigned int old;
+	int err = 0;
+
+	get_online_mems();
+	mutex_lock(&fpr_mutex);
+	old = fpr_tunables.fine_age_ms;
+	/* While there are trackers of the finer order, there is an age. */
+	if (ms)
+		WRITE_ONCE(fpr_tunables.fine_age_ms, ms);
+	if (!list_empty(&fpr_backends) && !ms != !old)
+		err = fpr_rebuild(fpr_current_order(), ms);
+	WRITE_ONCE(fpr_tunables.fine_age_ms, err ? old : ms);
 	fpr_kick_all();
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
@@ -478,7 +577,7 @@ int fpr_follow_order(struct fpr_backend *backend)
 		return 0;
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	err = fpr_rebuild(fpr_current_order());
+	err = fpr_rebuild(fpr_current_order(), fpr_tunables.fine_age_ms);
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	if (err) {
@@ -672,7 +771,7 @@ static int fpr_add_backend(struct fpr_backend *backend)
 	order = list_empty(&fpr_backends) ? fpr_first_order(backend) :
 					    fpr_current_order();
 	list_add_tail(&backend->node, &fpr_backends);
-	err = fpr_rebuild(order);
+	err = fpr_rebuild(order, fpr_tunables.fine_age_ms);
 	if (err) {
 		list_del(&backend->node);
 		fpr_held_detach(backend);
@@ -922,31 +1021,22 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 				 struct zone *zone)
 {
 	struct fpr_zone *old, *fz;
-	unsigned long i;
-	bool same;
 
-	fz = fpr_zone_alloc(zone, zone->zone_start_pfn, zone_end_pfn(zone),
-			    backend->order);
+	fz = fpr_alloc(backend, zone, backend->order, backend->fine);
 	if (!fz)
 		return NULL;
-	fz->backend = backend;
+	fz->since = jiffies;
 
 	spin_lock_irq(&zone->lock);
 	old = fpr_zone_get_locked(zone);
 	/* A zone that was empty when the order changed has one of another. */
-	same = old && old->order == fz->order;
-	for (i = 0; same && i < old->nr_segments; i++) {
-		struct fpr_segment *segment;
-
-		segment = rcu_dereference_protected(old->segments[i],
-						    lockdep_is_held(&zone->lock));
-		if (segment)
-			fpr_segment_install(fz, i + old->base - fz->base,
-					    segment);
+	if (old && old->order == fz->order) {
+		fpr_inherit(fz, old);
+		if (fz->fine && old->fine)
+			fpr_inherit(fz->fine, old->fine);
 	}
-	fz->since = old ? old->since : jiffies;
-	fz->reserve = old ? old->reserve : 0;
 	if (old) {
+		fz->reserve = old->reserve;
 		fz->swing = old->swing;
 		fz->isolated = old->isolated;
 	}
@@ -954,11 +1044,17 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 	spin_unlock_irq(&zone->lock);
 	if (old) {
 		synchronize_rcu();
-		if (!same)
-			fpr_zone_free_segments(old);
 		fpr_zone_free(old);
 	}
 	return fz;
+}
+
+/* Is a tracker what it would be if it were built now? */
+static bool fpr_is_current(const struct fpr_backend *backend,
+			   const struct fpr_zone *fz)
+{
+	return fz->order == backend->order &&
+	       !fz->fine == !fpr_has_fine(backend, fz->order, backend->fine);
 }
 
 static bool fpr_covers(const struct fpr_zone *fz, unsigned long start_pfn,
@@ -966,6 +1062,29 @@ static bool fpr_covers(const struct fpr_zone *fz, unsigned long start_pfn,
 {
 	return fz && fpr_segment_index(fz, start_pfn) < fz->nr_segments &&
 	       fpr_segment_index(fz, end_pfn - 1) < fz->nr_segments;
+}
+
+/* Add segments with nothing pending where there are none. */
+static int fpr_add_segments(struct fpr_zone *fz, unsigned long start_pfn,
+			    unsigned long end_pfn)
+{
+	struct zone *zone = fz->zone;
+	unsigned long i;
+
+	for (i = fpr_segment_index(fz, start_pfn);
+	     i <= fpr_segment_index(fz, end_pfn - 1); i++) {
+		struct fpr_segment *segment;
+
+		if (rcu_access_pointer(fz->segments[i]))
+			continue;
+		segment = fpr_segment_alloc(0, zone_to_nid(zone), jiffies);
+		if (!segment)
+			return -ENOMEM;
+		spin_lock_irq(&zone->lock);
+		fpr_segment_install(fz, i, segment);
+		spin_unlock_irq(&zone->lock);
+	}
+	return 0;
 }
 
 /*
@@ -977,39 +1096,21 @@ static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
 	struct zone *zone = page_zone(pfn_to_page(start_pfn));
 	struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
 	struct fpr_zone *fz;
-	unsigned long i;
 
 	if (!backend)
 		return;
 	fz = rcu_dereference_protected(*fpr_slot(zone),
 				       lockdep_is_held(&fpr_mutex));
-	if (!fpr_covers(fz, start_pfn, end_pfn) ||
-	    fz->order != backend->order)
+	if (!fpr_covers(fz, start_pfn, end_pfn) || !fpr_is_current(backend, fz))
 		fz = fpr_grow(backend, zone);
-	if (!fz)
-		goto out_of_memory;
-	for (i = fpr_segment_index(fz, start_pfn);
-	     i <= fpr_segment_index(fz, end_pfn - 1); i++) {
-		struct fpr_segment *segment;
-
-		if (rcu_access_pointer(fz->segments[i]))
-			continue;
-		segment = fpr_segment_alloc(0, zone_to_nid(zone), jiffies);
-		if (!segment)
-			goto out_of_memory;
-		spin_lock_irq(&zone->lock);
-		fpr_segment_install(fz, i, segment);
-		spin_unlock_irq(&zone->lock);
-	}
-	return;
-
-out_of_memory:
-	pr_warn("no memory to track page frames %#lx to %#lx, they will not be reported\n",
-		start_pfn, end_pfn - 1);
+	if (!fz || fpr_add_segments(fz, start_pfn, end_pfn) ||
+	    (fz->fine && fpr_add_segments(fz->fine, start_pfn, end_pfn)))
+		pr_warn("no memory to track page frames %#lx to %#lx, they will not be reported\n",
+			start_pfn, end_pfn - 1);
 }
 
 /* Forget a segment, or the part of it that went if some of it is left. */
-static void fpr_forget(struct fpr_zone *fz, unsigned long index)
+static void fpr_forget_segment(struct fpr_zone *fz, unsigned long index)
 {
 	unsigned long present = fpr_present_blocks(fz, index);
 	unsigned long pfn = fpr_segment_pfn(fz, index);
@@ -1028,12 +1129,21 @@ static void fpr_forget(struct fpr_zone *fz, unsigned long index)
 		kfree_rcu(segment, rcu);
 }
 
+static void fpr_forget(struct fpr_zone *fz, unsigned long start_pfn,
+		       unsigned long end_pfn)
+{
+	unsigned long i;
+
+	for (i = fpr_segment_index(fz, start_pfn);
+	     i <= fpr_segment_index(fz, end_pfn - 1); i++)
+		fpr_forget_segment(fz, i);
+}
+
 /* Memory has gone offline, or did not come online after all. */
 static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
 {
 	struct zone *zone = page_zone(pfn_to_page(start_pfn));
 	struct fpr_zone *fz;
-	unsigned long i;
 
 	if (!fpr_table)
 		return;
@@ -1041,9 +1151,9 @@ static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
 				       lockdep_is_held(&fpr_mutex));
 	if (!fpr_covers(fz, start_pfn, end_pfn))
 		return;
-	for (i = fpr_segment_index(fz, start_pfn);
-	     i <= fpr_segment_index(fz, end_pfn - 1); i++)
-		fpr_forget(fz, i);
+	fpr_forget(fz, start_pfn, end_pfn);
+	if (fz->fine)
+		fpr_forget(fz->fine, start_pfn, end_pfn);
 }
 
 /* Memory that is about to leave must not leave a hole behind. */

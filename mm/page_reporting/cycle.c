@@ -217,9 +217,13 @@ static bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)
 /* The block at @pfn is not free: drop its bit. */
 static void fpr_skip_block(struct fpr_zone *fz, unsigned long pfn)
 {
+	struct fpr_range block = { pfn, fpr_block_pages(fz) };
 	struct page *page = pfn_to_online_page(pfn);
 
 	fpr_clear_pending(fz, pfn);
+	/* Parts of it may be free. */
+	if (fz->fine)
+		fpr_mark_pending(fz->fine, &block, jiffies);
 	/* A tracker of another order does not know what is held. */
 	if (page && fpr_is_held(page))
 		return;
@@ -278,12 +282,16 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 		fpr_skip_block(fz, pfn);
 		return true;
 	}
+	order = buddy_order(buddy);
+	if (order >= fz->below) {
+		fpr_clear_pending(fz, pfn);
+		return true;
+	}
 	if (fpr_must_defer(fz, buddy)) {
 		fpr_restamp(fz, pfn, jiffies);
 		fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
 		return true;
 	}
-	order = buddy_order(buddy);
 	if (fpr_batch_full(batch, 1UL << order))
 		return false;
 	if (!__isolate_free_page(buddy, order))
@@ -329,7 +337,7 @@ static unsigned int fpr_collect_stage(struct zone *zone, struct fpr_scan *scan,
 	unsigned int nr = 0;
 
 	rcu_read_lock();
-	fz = fpr_zone_get(zone);
+	fz = fpr_level(fpr_zone_get(zone), scan->fine);
 	if (fz)
 		nr = fpr_collect(fz, scan, backend->candidates,
 				 backend->batch.capacity);
@@ -345,13 +353,15 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 	struct fpr_batch *batch = &backend->batch;
 	unsigned long room = backend->prdev->restore ? fpr_held_room(backend) :
 						       ULONG_MAX;
-	struct fpr_zone *fz;
+	struct fpr_zone *whole, *fz;
 	unsigned int i = 0;
 
 	fpr_batch_reset(batch, fpr_spare_pages(zone, backend), room);
 	batch->poisoned = fpr_poisoned_pages();
 	spin_lock_irq(&zone->lock);
-	fz = fpr_zone_get_locked(zone);
+	whole = fpr_zone_get_locked(zone);
+	fz = fpr_level(whole, scan->fine);
+	batch->fine = scan->fine;
 	if (fz)
 		batch->order = fz->order;
 	while (fz && i < nr &&
@@ -360,8 +370,8 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 	/* The next collection starts with the first one left. */
 	if (fz && i < nr)
 		fpr_rewind(fz, scan, &backend->candidates[i], nr - i);
-	if (fz)
-		fz->isolated = batch->isolated_pages;
+	if (whole)
+		whole->isolated = batch->isolated_pages;
 	spin_unlock_irq(&zone->lock);
 	return i;
 }
@@ -530,6 +540,7 @@ static unsigned long fpr_return_stage(struct zone *zone,
 	fz = fpr_zone_get_locked(zone);
 	if (fz)
 		fz->isolated = 0;
+	fz = fpr_level(fz, batch->fine);
 	if (fz && fz->order != batch->order)
 		fz = NULL;
 	for (i = 0; i < batch->nr_entries; i++) {
@@ -575,20 +586,26 @@ static int fpr_obstacle(const struct fpr_backend *backend)
 	return READ_ONCE(backend->error);
 }
 
-/* Time that the zone has to wait for a pass, 0 for none, or FPR_NEVER. */
-static u32 fpr_zone_wait(struct zone *zone)
+/*
+ * Time that the zone has to wait for a pass, 0 for none, or FPR_NEVER.  The
+ * finer order has time: it is looked at once in its age.
+ */
+static u32 fpr_zone_wait(struct zone *zone, bool fine)
 {
-	u32 max_delay = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_delay_ms));
+	u32 max_delay = msecs_to_jiffies(fine ?
+					 READ_ONCE(fpr_tunables.fine_age_ms) :
+					 READ_ONCE(fpr_tunables.max_delay_ms));
 	unsigned long excess_kb = 0;
 	bool pending = false;
 	struct fpr_zone *fz;
 	u32 waited = 0;
 
 	rcu_read_lock();
-	fz = fpr_zone_get(zone);
+	fz = fpr_level(fpr_zone_get(zone), fine);
 	if (fz) {
 		pending = READ_ONCE(fz->nr_pending);
-		excess_kb = fpr_excess_pages(fz) << (PAGE_SHIFT - 10);
+		if (!fine)
+			excess_kb = fpr_excess_pages(fz) << (PAGE_SHIFT - 10);
 		waited = (u32)jiffies - READ_ONCE(fz->since);
 	}
 	rcu_read_unlock();
@@ -618,8 +635,12 @@ static void fpr_aim(struct fpr_backend *backend, struct zone *zone,
 	unsigned long reserve = 0;
 	struct fpr_zone *fz;
 
+	if (scan->fine) {
+		floor = msecs_to_jiffies(READ_ONCE(fpr_tunables.fine_age_ms));
+		ceiling = floor;
+	}
 	rcu_read_lock();
-	fz = fpr_zone_get(zone);
+	fz = fpr_level(fpr_zone_get(zone), scan->fine);
 	if (fz)
 		reserve = fpr_reserved_blocks(fz);
 	if (reserve)
@@ -640,7 +661,7 @@ static u32 fpr_end_zone_pass(struct zone *zone, const struct fpr_scan *scan)
 	struct fpr_zone *fz;
 
 	spin_lock_irq(&zone->lock);
-	fz = fpr_zone_get_locked(zone);
+	fz = fpr_level(fpr_zone_get_locked(zone), scan->fine);
 	if (fz) {
 		WRITE_ONCE(fz->since, jiffies);
 		if (fz->nr_pending)
@@ -712,10 +733,12 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 }
 
 static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
-			 struct fpr_pass *pass)
+			 bool fine, struct fpr_pass *pass)
 {
-	struct fpr_scan scan = { .now = jiffies, .next = FPR_NEVER };
-	u32 wait = pass->flush ? 0 : fpr_zone_wait(zone);
+	struct fpr_scan scan = {
+		.fine = fine, .now = jiffies, .next = FPR_NEVER,
+	};
+	u32 wait = pass->flush ? 0 : fpr_zone_wait(zone, fine);
 
 	if (wait)
 		return wait;
@@ -735,7 +758,10 @@ static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
 	for_each_populated_zone(zone) {
 		if (!node_isset(zone_to_nid(zone), backend->nodes))
 			continue;
-		next = min(next, fpr_pass_zone(backend, zone, pass));
+		next = min(next, fpr_pass_zone(backend, zone, false, pass));
+		if (!pass->err)
+			next = min(next, fpr_pass_zone(backend, zone, true,
+						       pass));
 		if (pass->err)
 			break;
 	}

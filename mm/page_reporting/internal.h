@@ -79,6 +79,9 @@ struct fpr_swing {
  * @zone:	the zone
  * @backend:	to which its blocks are reported
  * @order:	order of a block
+ * @below:	free list entries of this order and larger are left alone
+ * @fine:	the tracker of a finer order for what is left alone by this one,
+ *		or NULL
  * @base:	number of the first segment, counted from page frame 0
  * @nr_segments: length of @segments
  * @nr_pending:	blocks that are pending
@@ -99,6 +102,8 @@ struct fpr_zone {
 	struct zone *zone;
 	struct fpr_backend *backend;
 	unsigned int order;
+	unsigned int below;
+	struct fpr_zone *fine;
 	unsigned long base;
 	unsigned long nr_segments;
 	unsigned long nr_pending;
@@ -115,6 +120,7 @@ struct fpr_zone {
 
 /**
  * struct fpr_scan - where the collect stage is in a zone, and what is due
+ * @fine:	which of the trackers of the zone
  * @segment:	index of the next segment
  * @order:	order of the tracker that @segment belongs to
  * @now:	time at which the ages are taken
@@ -125,6 +131,7 @@ struct fpr_zone {
  * @next:	time until the first block that was seen will be due
  */
 struct fpr_scan {
+	bool fine;
 	unsigned long segment;
 	unsigned int order;
 	u32 now;
@@ -168,6 +175,7 @@ struct fpr_range {
  * @nr_isolated: number of those
  * @capacity:	length of the arrays
  * @merge:	make adjacent blocks one entry
+ * @fine:	its blocks are those of the finer order
  * @order:	order of a block when the batch was isolated
  * @pages:	pages in @entries
  * @isolated_pages: pages in @isolated
@@ -187,6 +195,7 @@ struct fpr_batch {
 	unsigned int nr_isolated;
 	unsigned int capacity;
 	bool merge;
+	bool fine;
 	unsigned int order;
 	unsigned long pages;
 	unsigned long isolated_pages;
@@ -204,6 +213,7 @@ struct fpr_batch {
  * @nodes:	NUMA nodes it reports, constant
  * @name:	for humans, constant
  * @order:	order of its trackers, written under fpr_mutex
+ * @fine:	a finer order was asked for when they were built, same
  * @held_max:	pages that may be held for it, written without a lock
  * @timer:	starts a pass when blocks are due
  * @work:	the pass
@@ -228,6 +238,7 @@ struct fpr_backend {
 	nodemask_t nodes;
 	const char *name;
 	unsigned int order;
+	bool fine;
 	unsigned long held_max;
 	struct timer_list timer;
 	struct work_struct work;
@@ -274,6 +285,7 @@ struct fpr_tunables {
 	unsigned int max_age_ms;
 	unsigned int threshold_kb;
 	unsigned int max_delay_ms;
+	unsigned int fine_age_ms;
 	unsigned int held_max_kb;
 	unsigned int held_reserve_percent;
 	bool enabled;
@@ -293,6 +305,7 @@ extern struct list_head fpr_backends;
 unsigned int fpr_current_order(void);
 int fpr_set_order(unsigned int order);
 int fpr_follow_order(struct fpr_backend *backend);
+int fpr_set_fine_age(unsigned int ms);
 void fpr_set_enabled(bool enabled);
 void fpr_kick_all(void);
 unsigned long fpr_pending_pages(void);
@@ -314,16 +327,17 @@ int __init fpr_tracker_init(void);
 struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
 				unsigned long end_pfn, unsigned int order);
 void fpr_zone_free(struct fpr_zone *fz);
-void fpr_zone_free_segments(struct fpr_zone *fz);
 struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now);
 void fpr_segment_install(struct fpr_zone *fz, unsigned long index,
 			 struct fpr_segment *segment);
 struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
 				       unsigned long index);
+void fpr_inherit(struct fpr_zone *fz, struct fpr_zone *old);
 unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 			     unsigned int freed_order, u32 now);
 void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 		      u32 now);
+void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range);
 unsigned long fpr_mark_reported(struct fpr_zone *fz,
 				const struct fpr_range *range, u32 now);
 bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
@@ -347,6 +361,12 @@ void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages);
 static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
 {
 	return 1UL << fz->order;
+}
+
+/* The tracker of one of the two orders, NULL if there is none. */
+static inline struct fpr_zone *fpr_level(struct fpr_zone *fz, bool fine)
+{
+	return fz && fine ? fz->fine : fz;
 }
 
 /* What is pending beyond what is held back: only that is worth a pass. */

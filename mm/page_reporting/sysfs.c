@@ -73,6 +73,26 @@ FPR_TUNABLE(threshold_kb, FPR_THRESHOLD_KB_MAX);
 FPR_TUNABLE(held_max_kb, FPR_HELD_KB_MAX);
 FPR_TUNABLE(held_reserve_percent, FPR_HELD_PERCENT_MAX);
 
+static ssize_t fine_age_ms_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(fpr_tunables.fine_age_ms));
+}
+
+static ssize_t fine_age_ms_store(struct kobject *kobj,
+				 struct kobj_attribute *attr, const char *buf,
+				 size_t count)
+{
+	unsigned int ms;
+	int err = fpr_parse("fine_age_ms", buf, FPR_MS_MAX, &ms);
+
+	if (!err)
+		err = fpr_set_fine_age(ms);
+	return err ?: count;
+}
+
+static struct kobj_attribute fine_age_ms_attr = __ATTR_RW(fine_age_ms);
+
 static ssize_t order_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
 {
@@ -187,6 +207,7 @@ static struct attribute *fpr_attrs[] = {
 	&order_attr.attr,
 	&age_ms_attr.attr,
 	&max_age_ms_attr.attr,
+	&fine_age_ms_attr.attr,
 	&threshold_kb_attr.attr,
 	&max_delay_ms_attr.attr,
 	&enabled_attr.attr,

@@ -43,24 +43,22 @@ struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
 	fz->nr_segments = nr;
 	fz->zone = zone;
 	fz->order = order;
+	fz->below = NR_PAGE_ORDERS;
 	fz->base = base;
 	return fz;
 }
 
-/* Free a tracker that nobody can see any more, but not its segments. */
+/* Free a tracker that nobody can see any more, with all that it has. */
 void fpr_zone_free(struct fpr_zone *fz)
-{
-	kvfree(fz->summary);
-	kvfree(fz);
-}
-
-/* Free the segments of a tracker that nobody can see any more. */
-void fpr_zone_free_segments(struct fpr_zone *fz)
 {
 	unsigned long i;
 
+	if (fz->fine)
+		fpr_zone_free(fz->fine);
 	for (i = 0; i < fz->nr_segments; i++)
 		kfree(rcu_access_pointer(fz->segments[i]));
+	kvfree(fz->summary);
+	kvfree(fz);
 }
 
 /* Slab caches for general use come in powers of two: nearly half wasted. */
@@ -99,7 +97,7 @@ static struct fpr_segment *fpr_segment(struct fpr_zone *fz,
 					 lockdep_is_held(&fz->zone->lock));
 }
 
-/* Make @segment, which may be shared with another tracker, part of this. */
+/* Make @segment part of a tracker. */
 void fpr_segment_install(struct fpr_zone *fz, unsigned long index,
 			 struct fpr_segment *segment)
 {
@@ -123,32 +121,70 @@ struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
 	return segment;
 }
 
+/* Take over the segments of @old, which has the same order. */
+void fpr_inherit(struct fpr_zone *fz, struct fpr_zone *old)
+{
+	unsigned long i;
+
+	fz->since = old->since;
+	for (i = 0; i < old->nr_segments; i++) {
+		struct fpr_segment *segment = fpr_segment_remove(old, i);
+
+		if (segment)
+			fpr_segment_install(fz, i + old->base - fz->base,
+					    segment);
+	}
+}
+
+/* How many blocks are there from @pfn to @end in the segment of @pfn? */
+static unsigned int fpr_run(const struct fpr_zone *fz, unsigned long pfn,
+			    unsigned long end)
+{
+	return min(DIV_ROUND_UP(end - pfn, fpr_block_pages(fz)),
+		   FPR_SEGMENT_BLOCKS - (unsigned long)fpr_block_bit(fz, pfn));
+}
+
+/* The bits of @run blocks from @pfn on. */
+static unsigned long fpr_run_bits(const struct fpr_zone *fz, unsigned long pfn,
+				  unsigned int run)
+{
+	unsigned int first = fpr_block_bit(fz, pfn);
+
+	return GENMASK(first + run - 1, first);
+}
+
 static void fpr_set_pending(struct fpr_zone *fz, unsigned long index,
-			    struct fpr_segment *segment, unsigned int bit,
+			    struct fpr_segment *segment, unsigned long bits,
 			    u32 now)
 {
-	/* Before the bit: the collect stage must not see an old stamp. */
-	WRITE_ONCE(segment->stamp[bit], now);
+	unsigned long fresh = bits & ~segment->pending;
+	unsigned int bit;
+
+	/* Before the bits: the collect stage must not see an old stamp. */
+	for_each_set_bit(bit, &bits, FPR_SEGMENT_BLOCKS)
+		WRITE_ONCE(segment->stamp[bit], now);
 	smp_wmb(); /* pairs with smp_rmb() in fpr_collect() */
-	segment->reported &= ~BIT(bit);
-	segment->fresh &= ~BIT(bit);
-	if (segment->pending & BIT(bit))
+	segment->reported &= ~bits;
+	segment->fresh &= ~bits;
+	if (!fresh)
 		return;
 	if (!fz->nr_pending)
 		fz->since = now;
-	WRITE_ONCE(fz->nr_pending, fz->nr_pending + 1);
+	WRITE_ONCE(fz->nr_pending, fz->nr_pending + hweight_long(fresh));
 	if (!segment->pending)
 		__set_bit(index, fz->summary);
-	WRITE_ONCE(segment->pending, segment->pending | BIT(bit));
+	WRITE_ONCE(segment->pending, segment->pending | bits);
 }
 
+/* Returns whether any of them was pending. */
 static bool fpr_unset_pending(struct fpr_zone *fz, unsigned long index,
-			      struct fpr_segment *segment, unsigned int bit)
+			      struct fpr_segment *segment, unsigned long bits)
 {
-	if (!(segment->pending & BIT(bit)))
+	bits &= segment->pending;
+	if (!bits)
 		return false;
-	WRITE_ONCE(fz->nr_pending, fz->nr_pending - 1);
-	WRITE_ONCE(segment->pending, segment->pending & ~BIT(bit));
+	WRITE_ONCE(fz->nr_pending, fz->nr_pending - hweight_long(bits));
+	WRITE_ONCE(segment->pending, segment->pending & ~bits);
 	if (!segment->pending)
 		__clear_bit(index, fz->summary);
 	return true;
@@ -166,18 +202,20 @@ unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 {
 	unsigned long end = pfn + (1UL << freed_order);
 	unsigned long backed = 0;
+	unsigned int run;
 
 	for (pfn = round_down(pfn, fpr_block_pages(fz)); pfn < end;
-	     pfn += fpr_block_pages(fz)) {
+	     pfn += (unsigned long)run << fz->order) {
 		unsigned long index = fpr_segment_index(fz, pfn);
 		struct fpr_segment *segment = fpr_segment(fz, index);
-		unsigned int bit = fpr_block_bit(fz, pfn);
+		unsigned long bits;
 
+		run = fpr_run(fz, pfn, end);
 		if (!segment)
 			continue;
-		if (segment->reported & BIT(bit))
-			backed++;
-		fpr_set_pending(fz, index, segment, bit, now);
+		bits = fpr_run_bits(fz, pfn, run);
+		backed += hweight_long(segment->reported & bits);
+		fpr_set_pending(fz, index, segment, bits, now);
 	}
 	return backed;
 }
@@ -186,16 +224,40 @@ unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 		      u32 now)
 {
-	unsigned long pfn;
+	unsigned long pfn, end = range->pfn + range->nr_pages;
+	unsigned int run;
 
-	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages;
-	     pfn += fpr_block_pages(fz)) {
+	for (pfn = range->pfn; pfn < end;
+	     pfn += (unsigned long)run << fz->order) {
 		unsigned long index = fpr_segment_index(fz, pfn);
 		struct fpr_segment *segment = fpr_segment(fz, index);
 
+		run = fpr_run(fz, pfn, end);
 		if (segment)
 			fpr_set_pending(fz, index, segment,
-					fpr_block_bit(fz, pfn), now);
+					fpr_run_bits(fz, pfn, run), now);
+	}
+}
+
+/* Another tracker takes care of @range: nothing is known of it here. */
+void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range)
+{
+	unsigned long pfn, end = range->pfn + range->nr_pages;
+	unsigned int run;
+
+	for (pfn = range->pfn; pfn < end;
+	     pfn += (unsigned long)run << fz->order) {
+		unsigned long index = fpr_segment_index(fz, pfn);
+		struct fpr_segment *segment = fpr_segment(fz, index);
+		unsigned long bits;
+
+		run = fpr_run(fz, pfn, end);
+		if (!segment)
+			continue;
+		bits = fpr_run_bits(fz, pfn, run);
+		fpr_unset_pending(fz, index, segment, bits);
+		segment->reported &= ~bits;
+		segment->fresh &= ~bits;
 	}
 }
 
@@ -232,7 +294,7 @@ bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn)
 	struct fpr_segment *segment = fpr_segment(fz, index);
 
 	return segment && fpr_unset_pending(fz, index, segment,
-					    fpr_block_bit(fz, pfn));
+					    BIT(fpr_block_bit(fz, pfn)));
 }
 
 /* Let the block at @pfn wait anew.  Returns whether it is pending. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fragments memory: touches small pages, then frees every other one and keeps
+ * Fragments memory: touches small pages, then frees every other piece and keeps
  * the rest, so that half of the memory is free but hardly a block is whole.
  *
  * Prints "scattered" and holds until it is killed or the time is over.
@@ -16,7 +16,8 @@
 
 static void usage(void)
 {
-	fputs("usage: scatter [-s SECONDS] MIB\n"
+	fputs("usage: scatter [-k KIB] [-s SECONDS] MIB\n"
+	      "  -k  size of a piece (default 4, a page)\n"
 	      "  -s  hold this long (default: until killed)\n", stderr);
 	exit(2);
 }
@@ -27,30 +28,33 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void scatter(char *memory, size_t bytes)
+static void scatter(char *memory, size_t bytes, size_t piece)
 {
 	size_t at;
 
 	for (at = 0; at < bytes; at += PAGE)
 		memory[at] = 1;
-	for (at = 0; at < bytes; at += 2 * PAGE)
-		if (madvise(memory + at, PAGE, MADV_DONTNEED))
+	for (at = 0; at + piece <= bytes; at += 2 * piece)
+		if (madvise(memory + at, piece, MADV_DONTNEED))
 			fail("scatter: madvise");
 }
 
 int main(int argc, char **argv)
 {
+	size_t bytes, piece = PAGE;
 	unsigned int seconds = 0;
 	char *memory;
-	size_t bytes;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:")) != -1) {
-		if (option != 's')
+	while ((option = getopt(argc, argv, "k:s:")) != -1) {
+		if (option == 'k')
+			piece = strtoul(optarg, NULL, 10) * 1024;
+		else if (option == 's')
+			seconds = strtoul(optarg, NULL, 10);
+		else
 			usage();
-		seconds = strtoul(optarg, NULL, 10);
 	}
-	if (optind != argc - 1)
+	if (optind != argc - 1 || !piece || piece % PAGE)
 		usage();
 	bytes = strtoul(argv[optind], NULL, 10) * MIB;
 
@@ -60,7 +64,7 @@ int main(int argc, char **argv)
 		fail("scatter: mmap");
 	if (madvise(memory, bytes, MADV_NOHUGEPAGE))
 		fail("scatter: madvise");
-	scatter(memory, bytes);
+	scatter(memory, bytes, piece);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("scattered");

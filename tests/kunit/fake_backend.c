@@ -29,6 +29,16 @@ static unsigned long count_not_isolated(unsigned long pfn,
 	return strays;
 }
 
+/* The smallest block that the core may report. */
+static unsigned int smallest_order(void)
+{
+	unsigned int order = READ_ONCE(page_reporting_order);
+
+	if (!READ_ONCE(fpr_tunables.fine_age_ms))
+		return order;
+	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
+}
+
 static bool is_malformed(const struct fake_backend *fake, unsigned long pfn,
 			 unsigned long nr_pages)
 {
@@ -41,8 +51,7 @@ static bool is_malformed(const struct fake_backend *fake, unsigned long pfn,
 		power *= 2;
 		order++;
 	}
-	return power != nr_pages || pfn % power ||
-	       order < READ_ONCE(page_reporting_order);
+	return power != nr_pages || pfn % power || order < smallest_order();
 }
 
 static void record(struct fake_backend *fake, struct scatterlist *sg,

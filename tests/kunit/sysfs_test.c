@@ -96,6 +96,7 @@ struct tunable {
 static const struct tunable tunables[] = {
 	{ "age_ms", "600000", "600001", -EINVAL },
 	{ "max_age_ms", "600000", "600001", -EINVAL },
+	{ "fine_age_ms", "600000", "600001", -EINVAL },
 	{ "max_delay_ms", "600000", "600001", -EINVAL },
 	{ "threshold_kb", "1073741824", "1073741825", -EINVAL },
 	{ "held_max_kb", "4294967295", "4294967296", -ERANGE },

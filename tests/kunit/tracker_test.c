@@ -146,7 +146,6 @@ static void free_tracker(void *context)
 {
 	struct tracker_test *tt = context;
 
-	fpr_zone_free_segments(tt->fz);
 	fpr_zone_free(tt->fz);
 }
 
@@ -321,6 +320,25 @@ static void step_mark_pending(struct kunit *test)
 	fpr_mark_pending(tt->fz, &range, tt->now);
 	spin_unlock_irq(&tt->zone.lock);
 	assert_same(test, "mark_pending");
+}
+
+static void step_drop(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	struct fpr_range range = random_range(tt);
+	unsigned long i;
+
+	for (i = 0; i < range.nr_pages; i += tt->block_pages) {
+		struct model_block *block = model_block(tt, range.pfn + i);
+
+		block->pending = false;
+		block->reported = false;
+		block->fresh = false;
+	}
+	spin_lock_irq(&tt->zone.lock);
+	fpr_drop(tt->fz, &range);
+	spin_unlock_irq(&tt->zone.lock);
+	assert_same(test, "drop");
 }
 
 static void step_mark_reported(struct kunit *test)
@@ -585,7 +603,7 @@ static void step_hold_back(struct kunit *test)
 /* Freeing is what happens most; draining is rare, so that blocks gather. */
 static void (*const steps[])(struct kunit *test) = {
 	step_mark_freed, step_mark_freed, step_mark_freed, step_mark_freed,
-	step_mark_pending, step_mark_reported, step_mark_reported,
+	step_mark_pending, step_drop, step_mark_reported, step_mark_reported,
 	step_clear_pending, step_clear_pending, step_restamp, step_collect,
 	step_collect, step_next_due, step_next_due, step_census,
 	step_hold_back, step_drain,

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of pieces, which are smaller than a block
+ * and reported at a finer order when they have been free for long.
+ */
+#include <kunit/test.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/spinlock.h>
+
+#include "../../internal.h"
+#include "../hook.h"
+#include "../internal.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+#define NR_BLOCKS	6
+#define HALF		(MAX_ORDER_NR_PAGES / 2UL)
+
+/* Pieces are a 64th of the largest block, 32nd where words have 32 bits. */
+#define FINE_ORDER	(MAX_PAGE_ORDER - FPR_SEGMENT_SHIFT)
+#define PIECE		(1UL << FINE_ORDER)
+
+static void start(struct kunit *test, unsigned int fine_age_ms)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_fine_age(fine_age_ms));
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+}
+
+static bool saw(struct kunit *test, const struct test_block *block,
+		unsigned long first, unsigned long nr_pages,
+		unsigned int times)
+{
+	return fake_saw(test->priv, block->pfn + first, nr_pages, times);
+}
+
+static void expect_clean_calls(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, fake->lost, 0);
+	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
+	KUNIT_EXPECT_EQ(test, fake->malformed, 0);
+}
+
+/* Without an age of their own, pieces stay. */
+static void test_off(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 0);
+	test_block_free_part(block, 0, HALF);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
+}
+
+/* They are reported when they have that age, and once. */
+static void test_reported_at_age(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long freed_at;
+
+	start(test, 300);
+	freed_at = jiffies;
+	test_block_free_part(block, 0, HALF + 2 * PIECE);
+	test_block_free_part(block, HALF + 4 * PIECE, PIECE);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF + 2 * PIECE, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF + 4 * PIECE, PIECE, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF + 2 * PIECE,
+				    2 * PIECE, 0));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF + 5 * PIECE,
+				    HALF - 5 * PIECE, 0));
+	KUNIT_ASSERT_GT(test, fake->calls, 0);
+	KUNIT_EXPECT_GE(test, fake->called_at[0],
+			freed_at + msecs_to_jiffies(300));
+	expect_clean_calls(test);
+}
+
+/* Less than a piece stays, whatever its age. */
+static void test_incomplete_piece(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 1);
+	test_block_free_part(block, 1, PIECE - 1);
+	test_block_free_part(block, 2 * PIECE, PIECE - 1);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, 3 * PIECE, 0));
+	test_block_free_part(block, 0, 1);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, PIECE, 1));
+	expect_clean_calls(test);
+}
+
+/* A whole block is not taken apart: it has the age of blocks. */
+static void test_whole_block(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 1);
+	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
+	test_block_free(block);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, MAX_ORDER_NR_PAGES, 0));
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	fake_run_pass(test, fake);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, MAX_ORDER_NR_PAGES, 1));
+	expect_clean_calls(test);
+}
+
+/* When the rest of a block is freed, its pieces wait with it. */
+static void test_pieces_become_whole(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 1);
+	WRITE_ONCE(fpr_tunables.fine_age_ms, FPR_MS_MAX);
+	test_block_free_part(block, 0, HALF);
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(), HALF);
+	test_block_free_part(block, HALF, HALF);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, MAX_ORDER_NR_PAGES, 1));
+	KUNIT_EXPECT_LT(test, fpr_pending_pages(), HALF);
+	expect_clean_calls(test);
+}
+
+/*
+ * A block that was partly allocated before its turn came leaves pieces that
+ * nobody has freed on their own.
+ */
+static void test_rest_of_skipped_block(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	struct zone *zone = page_zone(block->page);
+	struct fpr_range range = { block->pfn, HALF };
+
+	start(test, 1);
+	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
+	test_block_free(block);
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
+	fpr_set_enabled(false);
+	test_block_free_part(block, 0, HALF);
+	spin_lock_irq(&zone->lock);
+	fpr_drop(fpr_zone_get_locked(zone)->fine, &range);
+	spin_unlock_irq(&zone->lock);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	fpr_set_enabled(true);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF, HALF, 0));
+	expect_clean_calls(test);
+}
+
+/* What is free in pieces when they get an age is found. */
+static void test_switched_on(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 0);
+	test_block_free_part(block, 0, HALF);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(1));
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF, HALF, 0));
+	expect_clean_calls(test);
+}
+
+/* Switching back and forth loses no block, and ends as it is asked to. */
+static void test_switched_under_load(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned int i;
+
+	for (i = 0; i < NR_BLOCKS; i++)
+		blocks[i] = test_block_alloc(test);
+	start(test, 0);
+	for (i = 0; i < 4 * NR_BLOCKS; i++) {
+		KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(i % 2 ? 0 : 1));
+		test_block_free_part(blocks[i / 4], i % 4 * (HALF / 2),
+				     HALF / 2);
+	}
+	fake_wait_quiet(test, fake);
+	for (i = 0; i < NR_BLOCKS; i++) {
+		KUNIT_EXPECT_FALSE(test, saw(test, blocks[i], 0,
+					     MAX_ORDER_NR_PAGES, 0));
+		KUNIT_EXPECT_EQ(test, 0, test_pages_astray(blocks[i]->pfn,
+							   MAX_ORDER_NR_PAGES));
+	}
+	KUNIT_EXPECT_EQ(test, fpr_hook_order, MAX_PAGE_ORDER);
+	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(1));
+	KUNIT_EXPECT_EQ(test, fpr_hook_order, FINE_ORDER);
+}
+
+/* The finer order follows the order. */
+static void test_order_changes(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 1);
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_order(2));
+	KUNIT_EXPECT_EQ(test, fpr_hook_order, 0);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+	test_block_free_part(block, 5, 1);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 5, 1, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 4, 1, 0));
+	/* Nothing is finer than a page. */
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_order(0));
+	KUNIT_EXPECT_EQ(test, fpr_hook_order, 0);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+	test_block_free_part(block, 7, 1);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 7, 1, 1));
+	expect_clean_calls(test);
+}
+
+static void test_flush_takes_pieces(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned long pages;
+
+	start(test, 1);
+	WRITE_ONCE(fpr_tunables.fine_age_ms, FPR_MS_MAX);
+	test_block_free_part(block, 0, HALF);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_GE(test, pages, HALF);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 1));
+	expect_clean_calls(test);
+}
+
+/* Pieces cannot be held. */
+static void test_none_for_a_holder(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_fine_age(1));
+	fake_register_holder(test, fake);
+	test_block_free_part(block, 0, HALF);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
+}
+
+static struct kunit_case fine_cases[] = {
+	KUNIT_CASE(test_off),
+	KUNIT_CASE(test_reported_at_age),
+	KUNIT_CASE(test_incomplete_piece),
+	KUNIT_CASE(test_whole_block),
+	KUNIT_CASE(test_pieces_become_whole),
+	KUNIT_CASE(test_rest_of_skipped_block),
+	KUNIT_CASE(test_switched_on),
+	KUNIT_CASE(test_switched_under_load),
+	KUNIT_CASE(test_order_changes),
+	KUNIT_CASE(test_flush_takes_pieces),
+	KUNIT_CASE(test_none_for_a_holder),
+	{}
+};
+
+static struct kunit_suite fine_suite = {
+	.name = "page_reporting_fine",
+	.init = fake_test_init,
+	.test_cases = fine_cases,
+};
+
+kunit_test_suite(fine_suite);

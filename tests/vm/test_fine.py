@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Free memory that is scattered comes back in pieces, if that is wanted."""
+
+from __future__ import annotations
+
+import re
+
+from conftest import Boot
+from lab.vm import Vm
+from reporting import SYSFS, tunable, tune, wait_drained, wait_until
+
+KIB_PER_MIB = 1024
+SCATTERED_MIB = 1024
+PIECE_KIB = 1024  # half a block
+FREE_KIB = SCATTERED_MIB * KIB_PER_MIB // 2
+
+
+def scatter(vm: Vm) -> None:
+    """Have a program hold every other piece of its memory."""
+    command = f"scatter -k {PIECE_KIB} {SCATTERED_MIB}"
+    vm.run(f"{command} >/tmp/scatter.out 2>&1 &")
+    wait_until(
+        lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
+    )
+    wait_drained(vm)
+    # what can be reported without pieces, per-CPU lists included
+    vm.write(f"{SYSFS}/flush", 1)
+
+
+def test_pieces_come_back(boot: Boot) -> None:
+    """Half of the scattered memory is free: it stays until it has an age."""
+    with boot("fine", memory="2G") as vm:
+        scatter(vm)
+        before = vm.rss_kib()
+        assert before >= SCATTERED_MIB * KIB_PER_MIB, "the free half came back already"
+        tune(vm, fine_age_ms=500)
+        wait_until(lambda: vm.rss_kib() <= before - FREE_KIB // 2, "pieces back")
+        # off and on at random while memory comes and goes
+        vm.run("churn -g 50 -s 12 256 >/tmp/churn.out 2>&1 &")
+        for _ in range(10):
+            tune(vm, fine_age_ms=0)
+            assert tunable(vm, "fine_age_ms") == 0
+            tune(vm, fine_age_ms=1)
+        wait_until(
+            lambda: bool(re.search(r"cycles=\d+", vm.read("/tmp/churn.out"))), "churn"
+        )
+        tune(vm, fine_age_ms=0)
+        vm.run("killall scatter")
+        wait_drained(vm)
+        assert vm.trouble() == []
