@@ -108,6 +108,10 @@ bench-build: kernels image ## the host memory of a guest that compiles
 bench-policy: kernels image ## when is memory reported, what does reuse cost?
 	@$(BENCH) policy
 
+.PHONY: bench-xen
+bench-xen: xen-image ## giving to Xen: its cost, how many domains fit
+	@$(LAB)/bench_xen.py
+
 .PHONY: report
 report: deps ## what was measured, on one page: build/report/index.html
 	@$(LAB)/bench_report.py $(if $(KEEP),--keep)
