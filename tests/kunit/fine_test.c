@@ -20,7 +20,7 @@
 
 /* Pieces are a 64th of the largest block, 32nd where words have 32 bits. */
 #define FINE_ORDER	(MAX_PAGE_ORDER - FPR_SEGMENT_SHIFT)
-#define PIECE		(1UL << FINE_ORDER)
+#define PIECE		BIT(FINE_ORDER)
 
 static void start(struct kunit *test, unsigned int fine_age_ms)
 {
