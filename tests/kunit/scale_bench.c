@@ -172,7 +172,6 @@ static void empty_tracker(void *context)
 
 	if (!b->fz)
 		return;
-	fpr_zone_free_segments(b->fz);
 	fpr_zone_free(b->fz);
 	b->fz = NULL;
 }
