@@ -41,7 +41,7 @@ TOTALS = (
     " /page_reporting_batch:/ { gk += f[\"kb\"]; gn += f[\"ns\"] }"
     f" /page_reporting_restore:/ {{ tk += f[\"pages\"] * {KIB_PER_PAGE};"
     " tn += f[\"ns\"] }"
-    f" END {{ printf \"%d %d %d %d\\n\", gk, gn, tk, tn }}' {TRACING}/trace"
+    f" END {{ printf \"%.0f %.0f %.0f %.0f\\n\", gk, gn, tk, tn }}' {TRACING}/trace"
 )
 
 Result = dict[str, float | int]
