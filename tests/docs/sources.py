@@ -9,12 +9,14 @@ from pathlib import Path
 from lab.paths import ROOT, TREE
 
 ADMIN_GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"
+XEN_GUIDE = ADMIN_GUIDE.with_name("page_reporting_xen.rst")
 DESIGN = ROOT / "Documentation/mm/page_reporting.rst"
 ABI = ROOT / "Documentation/ABI/testing/sysfs-kernel-mm-page-reporting"
 SYSFS = "/sys/kernel/mm/page_reporting/"
 
 CORE = ROOT / "mm/page_reporting"
 TOOL = ROOT / "tools/mm/page_reporting_top.c"
+XEN_BACKEND = ROOT / "drivers/xen/xen-page-reporting.c"
 TRACE_HEADER = ROOT / "include/trace/events/page_reporting.h"
 
 Row = list[str]

@@ -14,7 +14,7 @@ from lab.paths import ROOT, TREE
 
 SECTIONS = ("Tunables", "State and flush", "Counters")
 DOCUMENTS = (sources.ADMIN_GUIDE, sources.DESIGN, sources.ABI)
-INDEXES = ("mm", "admin-guide/mm")
+INDEXES = {"mm": ("",), "admin-guide/mm": ("", "_xen")}
 
 SPHINX_CONF = """
 import sys
@@ -108,6 +108,26 @@ def test_boot_parameters() -> None:
     assert f"Default: {sources.defaults()['age_ms']}" in delay
 
 
+def test_xen_parameter() -> None:
+    """The switch of the Xen backend is where people look for it."""
+    code = sources.text(sources.XEN_BACKEND)
+    found = re.search(r'__module_param_call\("", (\w+),', code)
+    assert found
+    listing = sources.text(TREE / "Documentation/admin-guide/kernel-parameters.txt")
+    assert f"\n\t{found[1]}=\t" in listing
+    guide = sources.text(sources.XEN_GUIDE)
+    assert f"{found[1]}=on" in guide
+    assert f"/sys/module/kernel/parameters/{found[1]}" in guide
+
+
+def test_xen_node() -> None:
+    """Toolstack authors are told the node that the Xen backend reads."""
+    code = sources.text(sources.XEN_BACKEND)
+    parts = re.findall(r'#define XPR_NODE(?:_DIR)?\s+"([\w-]+)"', code)
+    assert len(parts) == 2
+    assert f"``{'/'.join(parts)}``" in sources.text(sources.XEN_GUIDE)
+
+
 def test_every_tracepoint() -> None:
     """Every event of the trace header is in the admin guide, and no other."""
     assert set(sources.documented("Tracepoints")) == set(sources.events())
@@ -150,7 +170,8 @@ def test_index(folder: str) -> None:
     """The index leads to our document and to none that is gone."""
     index = TREE / "Documentation" / folder / "index.rst"
     entries = re.findall(r"^   ([\w/-]+)$", sources.text(index), re.MULTILINE)
-    assert "page_reporting" in entries
+    named = {f"page_reporting{suffix}" for suffix in INDEXES[folder]}
+    assert named <= set(entries)
     missing = [e for e in entries if not (index.parent / f"{e}.rst").exists()]
     assert not missing
 
@@ -196,9 +217,11 @@ def test_sphinx_has_no_complaint(tmp_path: Path) -> None:
     for name in (sources.DESIGN, sources.DESIGN.with_name("page_reporting_example.c")):
         (pages / name.name).write_bytes(name.read_bytes())
     (pages / "admin_guide.rst").write_bytes(sources.ADMIN_GUIDE.read_bytes())
+    (pages / "xen_guide.rst").write_bytes(sources.XEN_GUIDE.read_bytes())
     (pages / "conf.py").write_text(SPHINX_CONF.format(tree=TREE), encoding="utf-8")
     (pages / "index.rst").write_text(
-        "Index\n=====\n\n.. toctree::\n\n   page_reporting\n   admin_guide\n",
+        "Index\n=====\n\n.. toctree::\n\n   page_reporting\n   admin_guide\n"
+        "   xen_guide\n",
         encoding="utf-8",
     )
     run = subprocess.run(
