@@ -387,6 +387,23 @@ static void fpr_conceal_batch(const struct fpr_batch *batch)
 	page_offline_end();
 }
 
+/* Was an entry reported, by a call that ended with @err? */
+static bool fpr_entry_reported(const struct fpr_batch *batch, unsigned int i,
+			       int err)
+{
+	return !err && batch->sgl[i].length;
+}
+
+/* What the backend may have touched and not given away is free memory again. */
+static void fpr_reveal_failed(const struct fpr_batch *batch, int err)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr_entries; i++)
+		if (!fpr_entry_reported(batch, i, err))
+			fpr_reveal(&batch->entries[i]);
+}
+
 static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 {
 	struct page_reporting_dev_info *prdev = backend->prdev;
@@ -398,6 +415,8 @@ static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 	if (prdev->restore)
 		fpr_conceal_batch(batch);
 	err = prdev->report(prdev, batch->sgl, batch->nr_entries);
+	if (prdev->restore)
+		fpr_reveal_failed(batch, err);
 	fpr_count(FPR_BATCHES, 1);
 	trace_page_reporting_batch(zone, batch->order, batch->nr_entries,
 				   batch->pages, err,
@@ -456,13 +475,6 @@ static void fpr_put_back_part(const struct fpr_batch *batch,
 		fpr_put_back_healthy(&part);
 }
 
-/* Was an entry reported, by a call that ended with @err? */
-static bool fpr_entry_reported(const struct fpr_batch *batch, unsigned int i,
-			       int err)
-{
-	return !err && batch->sgl[i].length;
-}
-
 /*
  * Hold the reported entries and put the rest back.  The entries are in the
  * order in which their memory was isolated.
@@ -480,10 +492,8 @@ static void fpr_hold_batch(struct zone *zone, const struct fpr_batch *batch,
 		/* No entry spans two ranges, for none are merged. */
 		for (; at < batch->nr_entries && entry[at].pfn < end &&
 		     entry[at].pfn >= pfn; at++) {
-			if (!fpr_entry_reported(batch, at, err)) {
-				fpr_reveal(&entry[at]);
+			if (!fpr_entry_reported(batch, at, err))
 				continue;
-			}
 			fpr_put_back_part(batch, pfn, entry[at].pfn);
 			fpr_hold(zone, &entry[at]);
 			pfn = entry[at].pfn + entry[at].nr_pages;

@@ -120,11 +120,24 @@ void fpr_conceal(const struct fpr_range *entry)
 		__SetPageOffline(pfn_to_page(pfn));
 }
 
-/* They were not given away, or are whole again. */
+/* What the allocator expects to find in free memory, whatever is there. */
+static void fpr_prepare_contents(const struct fpr_range *block)
+{
+	unsigned long pfn;
+
+	if (want_init_on_free())
+		for (pfn = block->pfn; pfn < block->pfn + block->nr_pages;
+		     pfn++)
+			clear_highpage(pfn_to_page(pfn));
+	kernel_poison_pages(pfn_to_page(block->pfn), block->nr_pages);
+}
+
+/* They were not given away, or are whole again, with any contents. */
 void fpr_reveal(const struct fpr_range *entry)
 {
 	unsigned long pfn;
 
+	fpr_prepare_contents(entry);
 	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++)
 		__ClearPageOffline(pfn_to_page(pfn));
 }
@@ -168,18 +181,6 @@ void fpr_hold(struct zone *zone, const struct fpr_range *entry)
 }
 
 /* === Restoring === */
-
-/* What the allocator expects to find in free memory, after what came back. */
-static void fpr_prepare_contents(const struct fpr_range *block)
-{
-	unsigned long pfn;
-
-	if (want_init_on_free())
-		for (pfn = block->pfn; pfn < block->pfn + block->nr_pages;
-		     pfn++)
-			clear_highpage(pfn_to_page(pfn));
-	kernel_poison_pages(pfn_to_page(block->pfn), block->nr_pages);
-}
 
 static void fpr_note_restore(struct fpr_held *held, int err)
 {
@@ -245,7 +246,6 @@ static int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 		set_page_private(page, 0);
 		page->index = 0;
 		fpr_reveal(&block);
-		fpr_prepare_contents(&block);
 	}
 	spin_lock_irqsave(&zone->lock, flags);
 	if (err)
@@ -492,6 +492,8 @@ int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
 	if (!backend)
 		return -ENODEV;
 	WRITE_ONCE(backend->held_max, pages);
+	/* A batch that is on its way is held when it returns. */
+	flush_work(&backend->work);
 	err = fpr_restore_excess(backend, pages);
 	fpr_schedule(backend, 1);
 	fpr_backend_put(backend);
