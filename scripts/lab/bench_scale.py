@@ -156,6 +156,7 @@ def describe(results: Results) -> Section:
         for order in sorted({row["order"] for row in everything}, reverse=True)
     ]
     ours = select(everything, way="tracker")
+    sizes = ", ".join(f"{gib}" for gib in sorted({row["gib"] for row in everything}))
     return Section(
         title="Bitmap or list walk?",
         question=f"What a pass costs with up to {max(row['gib'] for row in everything)}"
@@ -163,7 +164,8 @@ def describe(results: Results) -> Section:
         how="KUnit on User Mode Linux: the tracker's own code against a walk of the"
         " free list as Linux 6.12 does it, on the same list of stand-ins, one for the"
         " struct page at the head of each free block. Waiting blocks are at the front"
-        " of the list or spread over it; the list is in random order in memory.",
+        " of the list or spread over it; the list is in random order in memory."
+        f" Measured with zones of {sizes} GiB.",
         headline=(f"{max(row['hold_entries'] for row in ours)} entries",
                   "at most under zone->lock, at all sizes measured"),
         tables=tables,
