@@ -74,6 +74,7 @@ static void record(struct fake_backend *fake, struct scatterlist *sg,
 		.pfn = pfn,
 		.nr_pages = nr_pages,
 		.call = fake->calls,
+		.at = jiffies,
 		.reported = reported,
 		.away = reported && fake->prdev.restore,
 	};
@@ -375,6 +376,24 @@ unsigned int fake_times_reported(struct fake_backend *fake, unsigned long pfn)
 	}
 	spin_unlock_irq(&fake->lock);
 	return times;
+}
+
+/* When a page was reported for the first time, 0 if it was not. */
+unsigned long fake_reported_at(struct fake_backend *fake, unsigned long pfn)
+{
+	unsigned long at = 0;
+	unsigned int i;
+
+	spin_lock_irq(&fake->lock);
+	for (i = 0; i < fake->nr_entries && !at; i++) {
+		const struct fake_entry *entry = &fake->entries[i];
+
+		if (entry->reported && pfn >= entry->pfn &&
+		    pfn - entry->pfn < entry->nr_pages)
+			at = entry->at;
+	}
+	spin_unlock_irq(&fake->lock);
+	return at;
 }
 
 /* Does the hypervisor have the page? */

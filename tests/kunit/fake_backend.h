@@ -20,6 +20,7 @@
  * @pfn:	first page frame
  * @nr_pages:	number of pages
  * @call:	number of the call that brought it
+ * @at:		when that was, in jiffies
  * @reported:	as opposed to failed
  * @away:	the hypervisor has it, and it was not restored
  */
@@ -27,6 +28,7 @@ struct fake_entry {
 	unsigned long pfn;
 	unsigned long nr_pages;
 	unsigned int call;
+	unsigned long at;
 	bool reported;
 	bool away;
 };
@@ -88,6 +90,7 @@ void fake_run_pass(struct kunit *test, struct fake_backend *fake);
 void fake_forget(struct fake_backend *fake);
 bool fake_wait(bool (*done)(void *context), void *context);
 void fake_wait_quiet(struct kunit *test, struct fake_backend *fake);
+unsigned long fake_reported_at(struct fake_backend *fake, unsigned long pfn);
 unsigned int fake_times_reported(struct fake_backend *fake, unsigned long pfn);
 bool fake_saw(struct fake_backend *fake, unsigned long pfn,
 	      unsigned long nr_pages, unsigned int times);

@@ -284,24 +284,33 @@ static void test_reserve_is_kept(struct kunit *test)
 	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
 }
 
+/* Small blocks that somebody freed meanwhile count from now on. */
+static void note_free(struct zone *zone)
+{
+	spin_lock_irq(&zone->lock);
+	fpr_note_free(fpr_zone_get_locked(zone), 0);
+	spin_unlock_irq(&zone->lock);
+}
+
 /* What was wanted back soon is held back from now on. */
 static void test_wanted_memory_is_learned(struct kunit *test)
 {
 	struct test_block *blocks[NR_BLOCKS];
 	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
-	struct fpr_zone *fz;
+	unsigned long reserve;
 	struct zone *zone;
 	long before;
 
 	WRITE_ONCE(fpr_tunables.max_age_ms, 60000);
 	hold(test, blocks);
 	zone = page_zone(blocks[0]->page);
+	note_free(zone);
 	before = atomic_long_read(refaulted);
 	KUNIT_ASSERT_TRUE(test, page_reporting_restore(zone, 0));
 	spin_lock_irq(&zone->lock);
-	fz = fpr_zone_get_locked(zone);
-	KUNIT_EXPECT_EQ(test, fz->reserve, BLOCK_PAGES);
+	reserve = fpr_zone_get_locked(zone)->reserve;
 	spin_unlock_irq(&zone->lock);
+	KUNIT_EXPECT_EQ(test, reserve, BLOCK_PAGES);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted) - before,
 			BLOCK_PAGES);
 }

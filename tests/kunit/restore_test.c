@@ -199,8 +199,10 @@ static void test_too_small_blocks(struct kunit *test)
 	fpr_set_enabled(false);
 	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + quarter));
 
-	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, order + 1));
-	KUNIT_EXPECT_EQ(test, fake->restores, 0);
+	/* Others' memory may be large enough. */
+	while (page_reporting_restore(zone, order + 1))
+		;
+	KUNIT_EXPECT_TRUE(test, fpr_is_held(block->page + quarter));
 	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, order));
 	while (page_reporting_restore(zone, order))
 		;

@@ -184,7 +184,8 @@ def test_stays_on_its_node(boot: Boot) -> None:
 
 def test_gigantic_page(boot: Boot) -> None:
     """A contiguous gigabyte is assembled from held memory."""
-    with boot("held-gigantic", balloon=None, memory="5G") as vm:
+    # A gigabyte in which the kernel itself does not lie.
+    with boot("held-gigantic", balloon=None, memory="5G", append="nokaslr") as vm:
         load(vm)
         hold(vm, 4000 * KIB_PER_MIB)
         vm.write("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", 1)
