@@ -86,6 +86,8 @@ class Books:
     held: int
     pages: int
     free: int
+    # The same as `xl info` shows it, in whole MiB.
+    free_mib: int
 
     @property
     def elsewhere(self) -> int:
@@ -100,10 +102,11 @@ def books(guest: Domain | XenHost) -> Books:
     while True:
         held = held_kib(guest)
         current = int(guest.read(f"{BALLOON}/info/current_kb"))
-        account = host.account()
+        account, free_mib = host.account(), host.free_mib()
         if held == held_kib(guest):
             break
-    return Books(current, held, account.pages[domid] * KIB_PER_PAGE, account.free_kib)
+    pages = account.pages[domid] * KIB_PER_PAGE
+    return Books(current, held, pages, account.free_kib, free_mib)
 
 
 def kernel_says(guest: Guest, what: str) -> bool:
