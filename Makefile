@@ -74,7 +74,7 @@ xen-test: xen-image ## run the tests that boot Xen
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test
+	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png

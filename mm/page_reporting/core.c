@@ -485,7 +485,10 @@ unsigned long fpr_pending_pages(void)
 	return pages;
 }
 
-/* The highest age, in jiffies, at which a zone was last reported. */
+/*
+ * The highest age, in jiffies, at which the zones were last reported.  Where
+ * nothing is pending, what is freed next is due at the age that was asked for.
+ */
 u32 fpr_current_age(void)
 {
 	u32 age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms));
@@ -497,7 +500,7 @@ u32 fpr_current_age(void)
 	rcu_read_lock();
 	for_each_populated_zone(zone) {
 		fz = fpr_zone_get(zone);
-		if (fz)
+		if (fz && READ_ONCE(fz->nr_pending))
 			age = max(age, READ_ONCE(fz->age));
 	}
 	rcu_read_unlock();

@@ -214,6 +214,30 @@ static bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)
 	       (holds && is_migrate_cma_page(page));
 }
 
+/* Isolation splits free list entries that are larger than a pageblock. */
+static bool fpr_split_by_isolation(const struct fpr_zone *fz,
+				   unsigned long pfn)
+{
+	unsigned long end = pfn + fpr_block_pages(fz);
+
+	if (fz->order <= pageblock_order)
+		return false;
+	for (; pfn < end; pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (page && fpr_in_isolated_pageblock(page))
+			return true;
+	}
+	return false;
+}
+
+/* The block at @pfn must be left alone: let it wait anew. */
+static void fpr_defer_block(struct fpr_zone *fz, unsigned long pfn)
+{
+	fpr_restamp(fz, pfn, jiffies);
+	fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
+}
+
 /* The block at @pfn is not free: drop its bit. */
 static void fpr_skip_block(struct fpr_zone *fz, unsigned long pfn)
 {
@@ -279,7 +303,10 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 
 	buddy = fpr_find_buddy(fz, pfn);
 	if (!buddy) {
-		fpr_skip_block(fz, pfn);
+		if (fpr_split_by_isolation(fz, pfn))
+			fpr_defer_block(fz, pfn);
+		else
+			fpr_skip_block(fz, pfn);
 		return true;
 	}
 	order = buddy_order(buddy);
@@ -288,8 +315,7 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 		return true;
 	}
 	if (fpr_must_defer(fz, buddy)) {
-		fpr_restamp(fz, pfn, jiffies);
-		fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
+		fpr_defer_block(fz, pfn);
 		return true;
 	}
 	if (fpr_batch_full(batch, 1UL << order))

@@ -15,7 +15,14 @@ from typing import Any
 from lab import kernels, kunit, paths
 from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, panels, save, style
-from lab.bench_runner import Benchmark, Measure, Results, Step
+from lab.bench_runner import (
+    SMOKE_SCALE,
+    Benchmark,
+    Measure,
+    Results,
+    Step,
+    scale,
+)
 from lab.bench_section import Section, Table
 from lab.demo import Variant
 
@@ -23,8 +30,8 @@ CONFIG = "mm/page_reporting/tests/scale.kunitconfig"
 UML = kernels.Kernel("scale", paths.TREE, "obj-scale", (), arch="um")
 KUNIT = Variant("uml", "KUnit on UML", "scale", "")
 
-SIZES = (8, 64, 512, 4096)  # GiB
-SECONDS = {8: 20, 64: 30, 512: 60, 4096: 400}
+SIZES = (1, 8, 64, 512, 4096)  # GiB
+SECONDS = {1: 10, 8: 60, 64: 600, 512: 400, 4096: 900}
 MEMORY = "6G"
 GIVE_UP_SECONDS = 3000
 LINE = re.compile(r"scale (way=.*)$", re.MULTILINE)
@@ -36,15 +43,23 @@ COLUMNS = (
 Row = dict[str, Any]
 
 
+def measured() -> tuple[kernels.Kernel, str]:
+    """Return the kernel and its configuration; to try, that of the suites does."""
+    if scale() >= SMOKE_SCALE:
+        return kunit.UML, kunit.KUNITCONFIG
+    return UML, CONFIG
+
+
 def binary() -> Path:
     """Return the kernel, which is a program."""
-    return UML.objects / "linux"
+    return measured()[0].objects / "linux"
 
 
 def build() -> None:
     """Build it."""
-    with paths.locked("kernel-scale"):
-        if kunit.build(UML, CONFIG):
+    kernel, config = measured()
+    with paths.locked(kernel.name):
+        if kunit.build(kernel, config):
             raise kernels.KernelError("the kernel of the benchmark has no .config")
 
 

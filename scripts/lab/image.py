@@ -21,8 +21,8 @@ STAGE = paths.BUILD / "guest"
 MODULES = paths.BUILD / "guest-modules"
 IMAGE = paths.BUILD / "initramfs.gz"
 BUSYBOX = Path("/bin/busybox")
-# Programs of Debian packages that the benchmarks run in guests.
-HOST_PROGRAMS = (Path("/usr/bin/memhog"),)
+# Programs of Debian packages that run in guests.
+HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
 
 CFLAGS = ("-static", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread")
 

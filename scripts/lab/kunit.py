@@ -19,6 +19,8 @@ from lab import kernels, paths
 from lab.tally import summary
 
 KUNITCONFIG = "mm/page_reporting/tests/.kunitconfig"
+# What is very slow is a benchmark.
+SUITES = ("--filter", "speed>very_slow")
 UML = kernels.Kernel("kunit", paths.TREE, "obj-kunit", (), arch="um")
 
 
@@ -49,7 +51,7 @@ def run(result: Path, arguments: list[str]) -> int:
     if code:
         return code
     directory = ["--build_dir", UML.output]
-    return kunit("exec", *directory, f"--json={result}", *arguments)
+    return kunit("exec", *directory, f"--json={result}", *SUITES, *arguments)
 
 
 def outcomes(group: dict[str, Any]) -> Iterator[str]:

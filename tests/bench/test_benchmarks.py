@@ -53,7 +53,7 @@ CASES = (
         lambda found: len(found) > 4 and found["file/processes/1"] > 0,
     ),
     Case(
-        "scale", "scale-8", "uml",
+        "scale", "scale-1", "uml",
         lambda found: {row[0] for row in found["series"]} == {"walk", "tracker"},
     ),
     Case(

@@ -156,34 +156,49 @@ static long deferred_pages(void)
 #ifdef CONFIG_MEMORY_ISOLATION
 static void undo_isolation(void *context)
 {
-	struct test_block *block = context;
+	struct fpr_range *isolated = context;
 
-	undo_isolate_page_range(block->pfn, block->pfn + MAX_ORDER_NR_PAGES,
+	undo_isolate_page_range(isolated->pfn,
+				isolated->pfn + isolated->nr_pages,
 				MIGRATE_MOVABLE);
+}
+
+/* Leave a block alone while its first @nr_pages are isolated. */
+static void check_isolation(struct kunit *test, unsigned int order,
+			    unsigned long nr_pages)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fpr_range isolated = { block->pfn, nr_pages };
+	long before = deferred_pages();
+
+	start(test, order);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	KUNIT_ASSERT_EQ(test, 0,
+			start_isolate_page_range(block->pfn,
+						 block->pfn + nr_pages,
+						 MIGRATE_MOVABLE, 0,
+						 GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, undo_isolation,
+							   &isolated));
+	fpr_set_enabled(true);
+	expect_waiting(test, block);
+	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
+
+	kunit_release_action(test, undo_isolation, &isolated);
+	expect_reported(test, block);
 }
 
 /* Isolation splits free list entries into pageblocks. */
 static void test_isolated_pageblock(struct kunit *test)
 {
-	struct test_block *block = test_block_alloc(test);
-	long before = deferred_pages();
+	check_isolation(test, pageblock_order, MAX_ORDER_NR_PAGES);
+}
 
-	start(test, pageblock_order);
-	fpr_set_enabled(false);
-	test_block_free(block);
-	KUNIT_ASSERT_EQ(test, 0,
-			start_isolate_page_range(block->pfn, block->pfn +
-						 MAX_ORDER_NR_PAGES,
-						 MIGRATE_MOVABLE, 0,
-						 GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, undo_isolation,
-							   block));
-	fpr_set_enabled(true);
-	expect_waiting(test, block);
-	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
-
-	kunit_release_action(test, undo_isolation, block);
-	expect_reported(test, block);
+/* A part of a block is isolated, where a block is larger than a pageblock. */
+static void test_partly_isolated_block(struct kunit *test)
+{
+	check_isolation(test, MAX_PAGE_ORDER, pageblock_nr_pages);
 }
 #endif
 
@@ -235,6 +250,7 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(test_paused),
 #ifdef CONFIG_MEMORY_ISOLATION
 	KUNIT_CASE(test_isolated_pageblock),
+	KUNIT_CASE(test_partly_isolated_block),
 #endif
 	KUNIT_CASE(test_highatomic_pageblock),
 	{}

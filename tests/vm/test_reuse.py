@@ -33,6 +33,10 @@ def test_reuse_is_learned_and_forgotten(boot: Boot) -> None:
         assert tunable(vm, "current_age_ms") > tunable(vm, "age_ms")
         # Nobody wants it any more: all of it goes, and nothing is held back.
         wait_drained(vm)
+        wait_until(
+            lambda: tunable(vm, "current_age_ms") == tunable(vm, "age_ms"),
+            "age back to what was asked for",
+        )
         reported = stat(vm, "reported_kb")
         vm.run("touch-free 512", timeout=120)
         wait_until(
