@@ -81,7 +81,7 @@ demo: kernels image ## show freed memory coming back: build/report/demo.png
 	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
-BENCHMARKS := density memhog page_fault scale discard build policy
+BENCHMARKS := density memhog page_fault scale discard build policy xen
 BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench.py
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
@@ -108,9 +108,8 @@ bench-build: kernels image ## the host memory of a guest that compiles
 bench-policy: kernels image ## when is memory reported, what does reuse cost?
 	@$(BENCH) policy
 
-.PHONY: bench-xen
-bench-xen: xen-image ## giving to Xen: its cost, how many domains fit
-	@$(LAB)/bench_xen.py
+bench-xen: kernels xen-image ## giving to Xen: its cost, how many domains fit
+	@$(BENCH) xen
 
 .PHONY: report
 report: deps ## what was measured, on one page: build/report/index.html

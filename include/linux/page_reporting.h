@@ -115,10 +115,15 @@ int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
 
 #ifdef CONFIG_PAGE_REPORTING
 int page_reporting_restore_all(void);
+void page_reporting_resume_holding(void);
 #else
 static inline int page_reporting_restore_all(void)
 {
 	return 0;
+}
+
+static inline void page_reporting_resume_holding(void)
+{
 }
 #endif
 

@@ -591,7 +591,14 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 	return -EBUSY;
 }
 
-void fpr_resume_holding(void)
+/**
+ * page_reporting_resume_holding() - blocks may be held again
+ *
+ * For those who called page_reporting_restore_all(), and go on after all.
+ *
+ * Context: Process context, may sleep.  Takes an internal mutex.
+ */
+void page_reporting_resume_holding(void)
 {
 	guard(mutex)(&fpr_mutex);
 	WRITE_ONCE(fpr_holding_paused, false);
@@ -623,7 +630,7 @@ int page_reporting_restore_all(void)
 		err = fpr_restore_backend(*backend);
 	fpr_backends_put(backends);
 	if (err)
-		fpr_resume_holding();
+		page_reporting_resume_holding();
 	return err;
 }
 
@@ -636,7 +643,7 @@ static int fpr_pm_notify(struct notifier_block *nb, unsigned long event,
 		return notifier_from_errno(page_reporting_restore_all());
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		fpr_resume_holding();
+		page_reporting_resume_holding();
 	}
 	return NOTIFY_DONE;
 }

@@ -432,7 +432,6 @@ void fpr_held_detach(struct fpr_backend *backend);
 unsigned long fpr_held_pages(const struct fpr_backend *backend);
 unsigned long fpr_held_room(const struct fpr_backend *backend);
 unsigned long fpr_held_reserve(struct zone *zone);
-void fpr_resume_holding(void);
 void fpr_obey_limit(struct fpr_backend *backend);
 void fpr_conceal(const struct fpr_range *entry);
 void fpr_reveal(const struct fpr_range *entry);

@@ -17,6 +17,7 @@ from lab import (
     bench_memhog,
     bench_policy,
     bench_scale,
+    bench_xen,
 )
 from lab.bench_runner import main as run_benchmark
 
@@ -30,6 +31,7 @@ BENCHMARKS = {
         bench_discard,
         bench_build,
         bench_policy,
+        bench_xen,
     )
 }
 

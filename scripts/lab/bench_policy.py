@@ -13,7 +13,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bench_churn, bench_pieces, bench_plot, bench_return
+from lab import bench_churn, bench_fine, bench_pieces, bench_plot, bench_return
 from lab.bench_guest import NONE, OURS, VARIANTS
 from lab.bench_runner import Benchmark, Measure, Step, main
 
@@ -32,6 +32,7 @@ def steps() -> list[Step]:
         Step("many", 260, bench_return.together, VARIANTS),
         Step("mixed", 110, bench_return.beside_churn, VARIANTS),
         Step("pieces", 170, bench_pieces.redundancy, reporting),
+        Step("fine", 600, bench_fine.fine, (OURS,)),
         *(
             Step(f"age-{pattern}", 170, aging(pattern), (OURS,))
             for pattern in bench_churn.PATTERNS

@@ -28,6 +28,7 @@ from lab import (
     bench_fault,
     bench_memhog,
     bench_scale,
+    bench_xen,
 )
 from lab.bench_html import page
 from lab.bench_policy_text import describe as describe_policy
@@ -45,6 +46,7 @@ SECTIONS: dict[str, Callable[[Results], Section]] = {
     "page_fault": bench_fault.describe,
     "scale": bench_scale.describe,
     "discard": bench_discard.describe,
+    "xen": bench_xen.describe,
 }
 
 IMAGES = ROOT / "Documentation" / "images"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Samples how much host memory a process has (its resident set)."""
+"""Samples how much host memory a process has: its resident set, or a part."""
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,25 @@ Sample = tuple[float, int]  # time.monotonic(), KiB
 def rss_kib(pid: int) -> int:
     """Return the resident set of a process in KiB."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * KIB_PER_PAGE
+
+
+def guest_memory(pid: int) -> dict[str, int]:
+    """Return what smaps says of the largest mapping, the memory of a guest, in KiB.
+
+    What an emulator needs for itself is not in it, such as translated code.
+    """
+    text = Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8")
+    mappings = re.split(r"^(?=Size:)", text, flags=re.MULTILINE)[1:]
+    found = [
+        {name: int(kib) for name, kib in re.findall(r"(\w+): +(\d+) kB", mapping)}
+        for mapping in mappings
+    ]
+    return max(found, key=lambda mapping: mapping["Size"])
+
+
+def guest_memory_kib(pid: int) -> int:
+    """Return how much memory the host has given to a guest."""
+    return guest_memory(pid)["Rss"]
 
 
 def sum_of_rises(samples: list[Sample]) -> int:
@@ -36,18 +56,20 @@ class RssSampler(threading.Thread):
         pid: int,
         observe: Callable[[float, int], None] | None = None,
         interval: float = 0.02,
+        read: Callable[[int], int] = rss_kib,
     ) -> None:
         super().__init__(daemon=True)
         self._pid = pid
         self._observe = observe
         self._interval = interval
+        self._read = read
         self._stop_asked = threading.Event()
         self.samples: list[Sample] = []
 
     def run(self) -> None:
         while not self._stop_asked.wait(self._interval):
             try:
-                sample = time.monotonic(), rss_kib(self._pid)
+                sample = time.monotonic(), self._read(self._pid)
             except (FileNotFoundError, ProcessLookupError):
                 return
             self.samples.append(sample)

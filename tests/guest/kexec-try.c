@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Try to start another "kernel", a page that stops the processor: kexec-try
+ * Try to start another "kernel".  It is a page that stops the processor, or,
+ * with -j, one that jumps back to the running kernel at once.
+ *
  * Prints the error if the running kernel refuses, and exits with status 1.
  */
 #include <errno.h>
@@ -21,21 +23,27 @@ static const unsigned char stop[4096] = {
 	0xfa, 0xf4,			/* cli; hlt */
 };
 
-int main(void)
+static const unsigned char jump_back[4096] = {
+	0xc3,				/* ret */
+};
+
+int main(int argc, char **argv)
 {
+	int jump = argc > 1 && !strcmp(argv[1], "-j");
 	struct kexec_segment segment = {
-		.buf = stop, .bufsz = sizeof(stop),
+		.buf = jump ? jump_back : stop, .bufsz = sizeof(stop),
 		.mem = (void *)ADDRESS, .memsz = sizeof(stop),
 	};
 
 	if (syscall(SYS_kexec_load, ADDRESS, 1UL, &segment,
-		    KEXEC_ARCH_DEFAULT)) {
+		    KEXEC_ARCH_DEFAULT | (jump ? KEXEC_PRESERVE_CONTEXT : 0))) {
 		printf("kexec_load: %s\n", strerror(errno));
 		return 2;
 	}
 	sync();
-	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
-		LINUX_REBOOT_CMD_KEXEC, NULL);
+	if (!syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
+		     LINUX_REBOOT_CMD_KEXEC, NULL))
+		return 0;
 	printf("reboot: %s\n", strerror(errno));
 	return 1;
 }

@@ -387,7 +387,7 @@ static void test_restore_all(struct kunit *test)
 	fpr_set_enabled(true);
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
-	fpr_resume_holding();
+	page_reporting_resume_holding();
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
 }

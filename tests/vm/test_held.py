@@ -219,6 +219,26 @@ def test_kexec_is_refused(keeper: Vm) -> None:
     assert "no wrong word" in keeper.run("integrity -t 2 -m 450 -s 10", timeout=300)
 
 
+def test_kexec_jump(keeper: Vm) -> None:
+    """Memory is held again after another kernel has jumped back."""
+    held, restored = held_kib(keeper), stat(keeper, "restored_kb")
+    keeper.run("kexec-try -j", timeout=120)
+    assert stat(keeper, "restored_kb") - restored >= held
+    hold(keeper, held - NOISE_KIB)
+
+
+def test_kexec_jump_fails(keeper: Vm) -> None:
+    """And when it could not be started after all."""
+    held, timeout = held_kib(keeper), "/sys/power/pm_freeze_timeout"
+    before = keeper.read(timeout)
+    keeper.write(timeout, 0)
+    done = keeper.try_run("kexec-try -j", timeout=120)
+    keeper.write(timeout, before)
+    assert done.status == 1
+    assert "reboot: Device or resource busy" in done.output
+    hold(keeper, held - NOISE_KIB)
+
+
 def test_kexec_gets_everything(boot: Boot) -> None:
     """Another kernel starts when all of the memory is there."""
     with boot("held-kexec", balloon=None, memory="2G") as vm:

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Benchmark: what pieces of blocks bring back, and what they cost.
+
+A guest has memory of which every other piece is free, so that hardly a block is
+whole.  The emulator counts instructions, one a nanosecond of the guest's clock,
+so that the processor time of the worker is the number of its instructions.
+"""
+
+from __future__ import annotations
+
+import time
+
+from lab.bench_guest import (
+    KIB_PER_MIB,
+    SYSFS,
+    Bench,
+    Result,
+    start_program,
+    wait_for,
+    wait_output,
+)
+from lab.demo import Variant
+from lab.vm import Vm, VmError, kernel_image
+from lab.vm_rss import guest_memory
+
+PIECES_KIB = (4, 32, 64, 256, 1024)
+SMALL_PIECES_KIB = (64,)  # all there is at a smaller scale
+SCATTERED_MIB = 2048
+ROUNDS = 10
+FINE_AGE_MS = 200
+QUIET_SECONDS = 3
+GIVE_UP_SECONDS = 300
+INSTRUCTIONS_PER_TICK = 10_000_000  # USER_HZ is 100, and a nanosecond is one
+COLUMNS = (
+    "piece_kib", "back_mib", "huge_before_mib", "huge_after_mib", "batches",
+    "reported_mib", "instructions_per_mib",
+)  # fmt: skip
+
+
+def stat(guest: Vm, name: str) -> int:
+    """Return a counter."""
+    return int(guest.read(f"{SYSFS}/stats/{name}"))
+
+
+def worker_ticks(guest: Vm) -> int:
+    """Return the processor time of all kernel workers."""
+    text = guest.run("cat /proc/[0-9]*/stat 2>/dev/null; true")
+    lines = [line.split() for line in text.splitlines() if "(kworker/" in line]
+    if not lines:
+        raise VmError(f"{guest.name}: no worker in /proc")
+    return sum(int(fields[14]) for fields in lines)
+
+
+def quiet(guest: Vm) -> None:
+    """Wait until nothing was reported for a while."""
+    last, since = -1, time.monotonic()
+
+    def over() -> bool:
+        nonlocal last, since
+        now = stat(guest, "batches")
+        if now != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > QUIET_SECONDS
+
+    if not wait_for(over, GIVE_UP_SECONDS):
+        raise VmError(f"{guest.name}: still reports after {GIVE_UP_SECONDS} s")
+
+
+def a_round(guest: Vm) -> None:
+    """Switch pieces on, which has all free memory reported again, and off."""
+    guest.write(f"{SYSFS}/fine_age_ms", str(FINE_AGE_MS))
+    quiet(guest)
+    guest.write(f"{SYSFS}/fine_age_ms", "0")
+    quiet(guest)
+
+
+def one(bench: Bench, variant: Variant, piece_kib: int) -> list[float]:
+    """Measure with pieces of one size."""
+    mib = bench.mib(SCATTERED_MIB)
+    with Vm(
+        kernel_image(variant.kernel),
+        name=f"bench-fine-{piece_kib}",
+        accel="icount",
+        memory=f"{mib + mib // 4 + 256}M",
+        cpus=1,
+        balloon=variant.balloon,
+    ) as guest:
+        start_program(guest, f"scatter -k {piece_kib} {mib}")
+        wait_output(guest, "scatter", "scattered", GIVE_UP_SECONDS)
+        quiet(guest)
+        guest.write(f"{SYSFS}/flush", "1")
+        before = guest_memory(guest.pid)
+        batches = stat(guest, "batches")
+        a_round(guest)
+        after = guest_memory(guest.pid)
+        batches = stat(guest, "batches") - batches
+        reported, ticks = stat(guest, "reported_kb"), worker_ticks(guest)
+        rounds = ROUNDS // bench.scale or 1
+        for _ in range(rounds):
+            a_round(guest)
+        ticks = worker_ticks(guest) - ticks
+        reported = (stat(guest, "reported_kb") - reported) // KIB_PER_MIB
+    return [
+        piece_kib,
+        (before["Rss"] - after["Rss"]) // KIB_PER_MIB,
+        before["AnonHugePages"] // KIB_PER_MIB,
+        after["AnonHugePages"] // KIB_PER_MIB,
+        batches,
+        reported // rounds,
+        round(ticks * INSTRUCTIONS_PER_TICK / reported),
+    ]
+
+
+def fine(bench: Bench, variant: Variant) -> Result:
+    """Measure with pieces of each size."""
+    series = []
+    for piece_kib in PIECES_KIB if bench.scale == 1 else SMALL_PIECES_KIB:
+        series.append(one(bench, variant, piece_kib))
+        print(f"    {dict(zip(COLUMNS, series[-1]))}", flush=True)
+    return {"free_mib": bench.mib(SCATTERED_MIB) // 2, "columns": COLUMNS,
+            "series": series}
