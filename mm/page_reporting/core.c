@@ -10,11 +10,12 @@
  *
  *	mem_hotplug_lock
  *	    fpr_mutex: fpr_backends, fpr_table, the order
- *	        zone->lock (interrupts off): a tracker and its segments, what
- *	        |		is held
- *	            timer base lock
+ *	        fpr_backend.in_flight: what the worker has off the free lists
+ *	            zone->lock (interrupts off): a tracker and its segments, what
+ *	            |		is held
+ *	                timer base lock
  *
- * A pass runs without any of these while it is in report().  Trackers and
+ * A pass has only in_flight while it is in report().  Trackers and
  * segments are published under zone->lock and freed after a grace period, so
  * holding zone->lock or the RCU read lock keeps them alive.
  */
@@ -711,6 +712,7 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	INIT_WORK(&backend->work, fpr_work);
 	refcount_set(&backend->refs, 1);
 	init_waitqueue_head(&backend->flushed);
+	mutex_init(&backend->in_flight);
 	backend->wq = alloc_workqueue("page_reporting",
 				      WQ_UNBOUND | WQ_FREEZABLE, 1);
 	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
@@ -1104,7 +1106,9 @@ static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
 		return;
 	fz = rcu_dereference_protected(*fpr_slot(zone),
 				       lockdep_is_held(&fpr_mutex));
-	if (!fpr_covers(fz, start_pfn, end_pfn) || !fpr_is_current(backend, fz))
+	if (!fpr_covers(fz, start_pfn, end_pfn) ||
+	    !fpr_is_current(backend, fz) ||
+	    (fz->fine && !fpr_covers(fz->fine, start_pfn, end_pfn)))
 		fz = fpr_grow(backend, zone);
 	if (!fz || fpr_add_segments(fz, start_pfn, end_pfn) ||
 	    (fz->fine && fpr_add_segments(fz->fine, start_pfn, end_pfn)))
@@ -1159,11 +1163,36 @@ static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
 		fpr_forget(fz->fine, start_pfn, end_pfn);
 }
 
-/* Memory that is about to leave must not leave a hole behind. */
+/* What is in a batch that will be held is held when this returns. */
+static void fpr_await_batches(void)
+{
+	struct fpr_backend *backend;
+
+	guard(mutex)(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node) {
+		if (!backend->prdev->restore)
+			continue;
+		mutex_lock(&backend->in_flight);
+		mutex_unlock(&backend->in_flight);
+	}
+}
+
+/*
+ * Memory that is about to leave must not leave a hole behind.  Its pageblocks
+ * are isolated, so no further batch takes anything of it.  But an allocation
+ * may be restoring a block that this does not find, and fail.
+ */
 static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
 {
-	int err = page_reporting_restore_range(start_pfn, end_pfn);
+	int err;
 
+	if (!static_key_enabled(&page_reporting_holding))
+		return 0;
+	fpr_await_batches();
+	err = page_reporting_restore_range(start_pfn, end_pfn);
+	synchronize_rcu();
+	if (!err && fpr_holds_any(start_pfn, end_pfn))
+		err = -EBUSY;
 	if (err)
 		pr_notice("page frames %#lx to %#lx stay: held memory did not come back\n",
 			  start_pfn, end_pfn - 1);

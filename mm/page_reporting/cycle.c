@@ -718,6 +718,23 @@ static int fpr_finish_batch(struct fpr_backend *backend, struct zone *zone,
 	return err;
 }
 
+/*
+ * Take a batch through the stages that follow on the collection of @nr
+ * candidates.  Returns how many of them were dealt with.
+ */
+static unsigned int fpr_run_batch(struct fpr_backend *backend,
+				  struct zone *zone, struct fpr_scan *scan,
+				  struct fpr_pass *pass, unsigned int nr)
+{
+	unsigned int done;
+
+	guard(mutex)(&backend->in_flight);
+	done = fpr_isolate_stage(zone, scan, backend, nr);
+	if (backend->batch.nr_isolated)
+		pass->err = fpr_finish_batch(backend, zone, pass);
+	return done;
+}
+
 /* Entries that the backend could not report are pending again. */
 static void fpr_note_failed_entries(struct fpr_scan *scan,
 				    struct fpr_pass *pass)
@@ -753,9 +770,8 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 			return FPR_NEVER;
 		if (!pass->flush && time_after(jiffies, pass->deadline))
 			return 1;
-		done = fpr_isolate_stage(zone, scan, backend, nr);
+		done = fpr_run_batch(backend, zone, scan, pass, nr);
 		if (backend->batch.nr_isolated) {
-			pass->err = fpr_finish_batch(backend, zone, pass);
 			if (pass->err)
 				return backend->backoff ?: FPR_NEVER;
 			if (backend->batch.failed)

@@ -409,6 +409,21 @@ int page_reporting_restore_range(unsigned long start_pfn,
 	return err;
 }
 
+/* Is any page of a range held, or being restored? */
+bool fpr_holds_any(unsigned long start_pfn, unsigned long end_pfn)
+{
+	unsigned long pfn;
+
+	for (pfn = start_pfn; pfn < end_pfn; pfn++) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (page && fpr_is_held(page))
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
 /* Restore blocks of @backend until only @limit pages are held. */
 static int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit)
 {
@@ -465,8 +480,9 @@ unsigned long fpr_held_reserve(struct zone *zone)
 /* A limit that was lowered is obeyed by the next pass. */
 void fpr_obey_limit(struct fpr_backend *backend)
 {
-	if (backend->prdev->restore)
-		fpr_restore_excess(backend, fpr_held_limit(backend));
+	if (backend->prdev->restore &&
+	    fpr_restore_excess(backend, fpr_held_limit(backend)))
+		fpr_schedule(backend, HZ);
 }
 
 /**
@@ -578,6 +594,8 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 {
 	unsigned long left;
 
+	if (!backend->prdev->restore)
+		return 0;
 	/* A batch that is on its way is held when it returns. */
 	flush_work(&backend->work);
 	fpr_restore_excess(backend, 0);
@@ -620,8 +638,6 @@ int page_reporting_restore_all(void)
 	struct fpr_backend **backends, **backend;
 	int err = 0;
 
-	if (!static_key_enabled(&page_reporting_holding))
-		return 0;
 	WRITE_ONCE(fpr_holding_paused, true);
 	backends = fpr_backends_get();
 	if (!backends)
@@ -629,6 +645,9 @@ int page_reporting_restore_all(void)
 	for (backend = backends; !err && *backend; backend++)
 		err = fpr_restore_backend(*backend);
 	fpr_backends_put(backends);
+	/* A backend that is being unregistered may not be done yet. */
+	if (!err && fpr_held_pages(NULL))
+		err = -EBUSY;
 	if (err)
 		page_reporting_resume_holding();
 	return err;
@@ -659,7 +678,8 @@ static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
 		unsigned long before = page_reporting_held(zone);
 		unsigned int i;
 
-		if (!before)
+		/* Elsewhere more free memory would not help. */
+		if (!before || !fpr_short_of_memory(zone))
 			continue;
 		for (i = 0; i < FPR_OOM_BLOCKS; i++)
 			if (fpr_restore_any(zone, true))

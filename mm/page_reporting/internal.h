@@ -218,6 +218,7 @@ struct fpr_batch {
  * @timer:	starts a pass when blocks are due
  * @work:	the pass
  * @wq:		freezable, so that nothing is isolated during suspend
+ * @in_flight:	held by the worker while memory is off the free lists
  * @batch:	storage of the worker, allocated at registration
  * @candidates:	page frames of due blocks, same
  * @census:	ages of the zone that the worker is at
@@ -243,6 +244,7 @@ struct fpr_backend {
 	struct timer_list timer;
 	struct work_struct work;
 	struct workqueue_struct *wq;
+	struct mutex in_flight;
 	struct fpr_batch batch;
 	unsigned long *candidates;
 	struct fpr_census census;
@@ -431,6 +433,7 @@ int fpr_held_attach(struct fpr_backend *backend);
 void fpr_held_detach(struct fpr_backend *backend);
 unsigned long fpr_held_pages(const struct fpr_backend *backend);
 unsigned long fpr_held_room(const struct fpr_backend *backend);
+bool fpr_holds_any(unsigned long start_pfn, unsigned long end_pfn);
 unsigned long fpr_held_reserve(struct zone *zone);
 void fpr_obey_limit(struct fpr_backend *backend);
 void fpr_conceal(const struct fpr_range *entry);

@@ -48,3 +48,16 @@ def test_pieces_come_back(boot: Boot) -> None:
         vm.run("killall scatter")
         wait_drained(vm)
         assert vm.trouble() == []
+
+
+def test_memory_comes(boot: Boot) -> None:
+    """Pieces of a zone that grows within a segment of blocks are tracked."""
+    room, checks = "640M,slots=2,maxmem=4G", "slab_debug=FZ"
+    with boot("fine-dimm", kernel="debug", memory=room, append=checks) as vm:
+        # A segment of blocks is 256 MiB, as large as both modules together.
+        tune(vm, order=10, fine_age_ms=100)
+        vm.add_dimm("first", 128)
+        vm.add_dimm("second", 128)
+        vm.run("touch-free 300", timeout=300)
+        tune(vm, fine_age_ms=0)
+        assert vm.trouble() == []

@@ -227,18 +227,6 @@ def test_kexec_jump(keeper: Vm) -> None:
     hold(keeper, held - NOISE_KIB)
 
 
-def test_kexec_jump_fails(keeper: Vm) -> None:
-    """And when it could not be started after all."""
-    held, timeout = held_kib(keeper), "/sys/power/pm_freeze_timeout"
-    before = keeper.read(timeout)
-    keeper.write(timeout, 0)
-    done = keeper.try_run("kexec-try -j", timeout=120)
-    keeper.write(timeout, before)
-    assert done.status == 1
-    assert "reboot: Device or resource busy" in done.output
-    hold(keeper, held - NOISE_KIB)
-
-
 def test_kexec_gets_everything(boot: Boot) -> None:
     """Another kernel starts when all of the memory is there."""
     with boot("held-kexec", balloon=None, memory="2G") as vm:
@@ -270,5 +258,26 @@ def test_memory_module(boot: Boot) -> None:
         held = held_kib(vm)
         vm.remove_dimm("dimm")
         assert held - held_kib(vm) >= 900 * KIB_PER_MIB
+        assert_undamaged(vm)
+        assert "no wrong word" in vm.run("integrity -t 2 -m 300 -s 5", timeout=120)
+
+
+def test_memory_leaves_during_report(boot: Boot) -> None:
+    """Offlining waits for the batch that is with the hypervisor."""
+    room = "1G,slots=1,maxmem=4G"
+    movable = "memhp_default_state=online_movable"
+    with boot("held-report", balloon=None, memory=room, append=movable) as vm:
+        vm.add_dimm("dimm", 1024)
+        load(vm)
+        hold(vm, 1400 * KIB_PER_MIB)
+        vm.run("touch-free 1200", timeout=300)
+        vm.write(f"{PARAMETERS}/delay_ms", 4000)
+        wait_until(lambda: vm.read(f"{PARAMETERS}/busy").strip() == "Y", "a report")
+        batches = stat(vm, "batches")
+        size = int(vm.read(f"{MEMORY}/block_size_bytes"), 16)
+        vm.run(f"echo offline >{MEMORY}/memory{DIMM_ADDRESS // size}/state", 120)
+        assert stat(vm, "batches") > batches
+        vm.write(f"{PARAMETERS}/delay_ms", 0)
+        vm.remove_dimm("dimm")
         assert_undamaged(vm)
         assert "no wrong word" in vm.run("integrity -t 2 -m 300 -s 5", timeout=120)

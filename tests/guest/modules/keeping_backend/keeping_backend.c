@@ -9,6 +9,7 @@
  * clear.
  */
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -25,6 +26,14 @@ MODULE_PARM_DESC(refuse, "Give nothing back");
 static unsigned long give_kb = ULONG_MAX >> 10;
 module_param(give_kb, ulong, 0644);
 MODULE_PARM_DESC(give_kb, "Give so much back, in KiB, then nothing");
+
+static unsigned int delay_ms;
+module_param(delay_ms, uint, 0644);
+MODULE_PARM_DESC(delay_ms, "Time that a report takes, in ms");
+
+static bool busy;
+module_param(busy, bool, 0444);
+MODULE_PARM_DESC(busy, "A report is under way");
 
 static unsigned long limit_kb;
 module_param(limit_kb, ulong, 0444);
@@ -65,9 +74,12 @@ static int keeping_report(struct page_reporting_dev_info *reporting,
 	struct scatterlist *sg;
 	unsigned int i, j;
 
+	WRITE_ONCE(busy, true);
+	msleep(READ_ONCE(delay_ms));
 	for_each_sg(sgl, sg, nents, i)
 		for (j = 0; j < sg->length >> PAGE_SHIFT; j++)
 			fill(nth_page(sg_page(sg), j), AWAY);
+	WRITE_ONCE(busy, false);
 	return 0;
 }
 
