@@ -244,7 +244,7 @@ struct fpr_backend {
 	struct timer_list timer;
 	struct work_struct work;
 	struct workqueue_struct *wq;
-	struct mutex in_flight;
+	struct mutex in_flight; /* from the isolate to the return stage */
 	struct fpr_batch batch;
 	unsigned long *candidates;
 	struct fpr_census census;

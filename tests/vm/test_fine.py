@@ -12,6 +12,8 @@ from reporting import SYSFS, tunable, tune, wait_drained, wait_until
 KIB_PER_MIB = 1024
 SCATTERED_MIB = 1024
 PIECE_KIB = 1024  # half a block
+BLOCK_PAGES = 1024
+SECOND_PFN = (4 << 30) + (128 << 20) >> 12  # of the second memory module
 FREE_KIB = SCATTERED_MIB * KIB_PER_MIB // 2
 
 
@@ -50,14 +52,29 @@ def test_pieces_come_back(boot: Boot) -> None:
         assert vm.trouble() == []
 
 
+def small_entries(vm: Vm, start_pfn: int) -> int:
+    """Return how many pieces from a page frame on are in the trace."""
+    entries = re.findall(
+        r"page_reporting_entry: .* pfn=(0x[0-9a-f]+) pages=(\d+)",
+        vm.read("/sys/kernel/tracing/trace"),
+    )
+    return sum(
+        int(pfn, 16) >= start_pfn and int(pages) < BLOCK_PAGES
+        for pfn, pages in entries
+    )
+
+
 def test_memory_comes(boot: Boot) -> None:
     """Pieces of a zone that grows within a segment of blocks are tracked."""
-    room, checks = "640M,slots=2,maxmem=4G", "slab_debug=FZ"
-    with boot("fine-dimm", kernel="debug", memory=room, append=checks) as vm:
+    with boot("fine-dimm", memory="640M,slots=2,maxmem=4G") as vm:
         # A segment of blocks is 256 MiB, as large as both modules together.
-        tune(vm, order=10, fine_age_ms=100)
+        tune(vm, order=BLOCK_PAGES.bit_length() - 1, fine_age_ms=60000)
         vm.add_dimm("first", 128)
         vm.add_dimm("second", 128)
-        vm.run("touch-free 300", timeout=300)
-        tune(vm, fine_age_ms=0)
-        assert vm.trouble() == []
+        vm.run(f"scatter -k {PIECE_KIB} 700 >/tmp/scatter.out 2>&1 &")
+        wait_until(
+            lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "scattered", 300
+        )
+        vm.write("/sys/kernel/tracing/events/page_reporting/enable", 1)
+        tune(vm, fine_age_ms=100)
+        wait_until(lambda: small_entries(vm, SECOND_PFN) > 0, "pieces reported")
