@@ -268,8 +268,8 @@ def describe(results: Results) -> Section:
     return Section(
         title="Domains on Xen",
         question="How many domains fit, and what do giving and taking cost?",
-        how="Xen 4.17 of Debian in an emulated machine (TCG, nested paging by shadow),"
-        " so times are far from those of hardware and compare only with each other."
+        how="Xen 4.17 of Debian in an emulated machine (TCG), so times are far from"
+        " those of hardware and compare only with each other."
         " Domains are PVH with one virtual CPU; one is started after the other has"
         " given away what it can, until Xen refuses one.",
         headline=(str(fit["domains"]) if fit else "–", "domains instead of "
@@ -302,8 +302,8 @@ def xen_reading(results: Results) -> list[str]:
             for kind in KINDS
         )
         text.append(
-            f"Memory was checked word by word for {INTEGRITY_SECONDS} s while it went"
-            f" back and forth ({moved}): no wrong word."
+            f"Memory was checked word by word for {INTEGRITY_SECONDS} s in two domains"
+            f" that gave and took meanwhile ({moved}): no wrong word."
         )
     return text
 
