@@ -257,8 +257,11 @@ def recommendation(
         f" flush, {lazy['lazy_mib'][-1]} MiB of it up for taking; with MADV_DONTNEED it"
         f" shows {taken['host_mib'][-1]} MiB. Whoever decides by resident memory where"
         " to start a guest sees nothing of the reports.",
-        f"A neighbour that needs the memory takes {slower:+.0f} % longer with"
-        f" MADV_FREE, and the host uses {swap:+.0f} MiB of swap.",
+        "A neighbour that needed the memory had touched it after"
+        f" {shared['touch_seconds']} s with MADV_FREE and"
+        f" {apart['touch_seconds']} s with MADV_DONTNEED; the host used"
+        f" {shared['swap_mib']:g} and {apart['swap_mib']:g} MiB of swap. These are"
+        " single runs.",
     ]
     if worth:
         text.append("Recommendation: MADV_FREE, where nobody looks at resident memory.")
