@@ -181,8 +181,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
         if result:
             times, levels = zip(*result["series"])
             axes.plot([at / 60 for at in times], [mib / 1024 for mib in levels],
-                      color=SHADES[variant.kernel if variant is FINE else
-                                   variant.name],
+                      color=SHADES[variant.name],
                       linestyle="--" if variant is FINE else "-",
                       label=variant.label)
     style(axes, "host memory of a guest that compiles, cleans, drops caches (GiB)")

@@ -10,7 +10,13 @@ from lab.bench_guest import VARIANTS, Result
 from lab.demo_plot import COLOURS, INK
 from matplotlib import pyplot  # type: ignore[import]
 
-SHADES = {**COLOURS, "stock250": "#e0a458", "off": "#5b8db8", "nopr": COLOURS["none"]}
+SHADES = {
+    **COLOURS,
+    "stock250": "#e0a458",
+    "off": "#5b8db8",
+    "nopr": COLOURS["none"],
+    "fine": COLOURS["ours"],
+}
 LABELS = {variant.name: variant.label for variant in VARIANTS}
 WIDTH = 0.8 / len(VARIANTS)
 

@@ -168,9 +168,14 @@ static void check_isolation(struct kunit *test, unsigned int order,
 			    unsigned long nr_pages)
 {
 	struct test_block *block = test_block_alloc(test);
-	struct fpr_range isolated = { block->pfn, nr_pages };
+	struct fpr_range *isolated;
 	long before = deferred_pages();
 
+	/* Not on the stack: it is needed after a test that has failed. */
+	isolated = kunit_kzalloc(test, sizeof(*isolated), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, isolated);
+	isolated->pfn = block->pfn;
+	isolated->nr_pages = nr_pages;
 	start(test, order);
 	fpr_set_enabled(false);
 	test_block_free(block);
@@ -180,12 +185,12 @@ static void check_isolation(struct kunit *test, unsigned int order,
 						 MIGRATE_MOVABLE, 0,
 						 GFP_KERNEL));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, undo_isolation,
-							   &isolated));
+							   isolated));
 	fpr_set_enabled(true);
 	expect_waiting(test, block);
 	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
 
-	kunit_release_action(test, undo_isolation, &isolated);
+	kunit_release_action(test, undo_isolation, isolated);
 	expect_reported(test, block);
 }
 

@@ -17,13 +17,17 @@ SECOND_PFN = (4 << 30) + (128 << 20) >> 12  # of the second memory module
 FREE_KIB = SCATTERED_MIB * KIB_PER_MIB // 2
 
 
-def scatter(vm: Vm) -> None:
+def start_scatter(vm: Vm, mib: int) -> None:
     """Have a program hold every other piece of its memory."""
-    command = f"scatter -k {PIECE_KIB} {SCATTERED_MIB}"
-    vm.run(f"{command} >/tmp/scatter.out 2>&1 &")
+    vm.run(f"scatter -k {PIECE_KIB} {mib} >/tmp/scatter.out 2>&1 &")
     wait_until(
         lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
     )
+
+
+def scatter(vm: Vm) -> None:
+    """Scatter memory, and have all reported that can be without pieces."""
+    start_scatter(vm, SCATTERED_MIB)
     wait_drained(vm)
     # what can be reported without pieces, per-CPU lists included
     vm.write(f"{SYSFS}/flush", 1)
@@ -71,10 +75,7 @@ def test_memory_comes(boot: Boot) -> None:
         tune(vm, order=BLOCK_PAGES.bit_length() - 1, fine_age_ms=60000)
         vm.add_dimm("first", 128)
         vm.add_dimm("second", 128)
-        vm.run(f"scatter -k {PIECE_KIB} 700 >/tmp/scatter.out 2>&1 &")
-        wait_until(
-            lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "scattered", 300
-        )
+        start_scatter(vm, 700)
         vm.write("/sys/kernel/tracing/events/page_reporting/enable", 1)
         tune(vm, fine_age_ms=100)
         wait_until(lambda: small_entries(vm, SECOND_PFN) > 0, "pieces reported")
