@@ -142,6 +142,7 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 		.capacity = min(virtqueue_get_vring_size(vbr->vq),
 				PAGE_REPORTING_CAPACITY_MAX),
 		.merge = true,
+		.pieces = true,
 	};
 	err = page_reporting_register(&vbr->prdev);
 	if (err)

@@ -34,7 +34,8 @@
  *		entry is off the free lists until the callback ends, and it
  *		must not end before the hypervisor is done with the batch or
  *		can no longer act on it.  An entry is a power of two pages,
- *		naturally aligned, of @order or more, unless @merge is set.
+ *		naturally aligned, of @order or more, unless @merge or @pieces
+ *		is set.
  *		Must not call page_reporting_unregister().
  *
  *		A result of 0 says that the batch was reported, but for the
@@ -71,6 +72,9 @@
  *		PAGE_REPORTING_CAPACITY.
  * @merge:	Optional.  The backend accepts entries of any number of pages,
  *		so adjacent blocks become one entry.
+ * @pieces:	Optional.  The backend accepts entries that are smaller than
+ *		@order, so free memory that is scattered can be reported if
+ *		the user sets an age for it.  Cannot be combined with @restore.
  * @name:	Optional.  Identifies the backend in sysfs, traces and log
  *		messages.  NULL stands for "unnamed".
  * @nodes:	Optional.  The NUMA nodes whose memory is reported through
@@ -90,6 +94,7 @@ struct page_reporting_dev_info {
 	unsigned int order;
 	unsigned int capacity;
 	bool merge;
+	bool pieces;
 	const char *name;
 	const nodemask_t *nodes;
 };

@@ -168,10 +168,7 @@ static int fpr_fill(struct fpr_zone *fz)
 	return 0;
 }
 
-/*
- * The finer order: a block has as many parts as a segment has blocks.  Pieces
- * cannot be held, because restoring one would not help who needs a block.
- */
+/* The finer order: a block has as many parts as a segment has blocks. */
 static unsigned int fpr_fine_order(unsigned int order)
 {
 	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
@@ -180,7 +177,7 @@ static unsigned int fpr_fine_order(unsigned int order)
 static bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
 			 bool fine)
 {
-	return fine && order && !backend->prdev->restore;
+	return fine && order && backend->prdev->pieces;
 }
 
 /* Allocate the tracker of a zone, with one of the finer order if @fine. */
@@ -621,6 +618,12 @@ static int fpr_validate(const struct page_reporting_dev_info *prdev)
 		       fpr_name(prdev));
 		return -EINVAL;
 	}
+	/* Restoring a piece would not help who needs a block. */
+	if (prdev->restore && prdev->pieces) {
+		pr_err("backend %s asks for pieces, which cannot be held\n",
+		       fpr_name(prdev));
+		return -EINVAL;
+	}
 	if (prdev->restore && debug_pagealloc_enabled()) {
 		pr_err("backend %s cannot hold memory with debug_pagealloc, which unmaps it\n",
 		       fpr_name(prdev));
@@ -808,8 +811,8 @@ static void fpr_disable_hooks(const struct page_reporting_dev_info *prdev)
  * an internal mutex; must not be called from the report callback.
  * Return:
  * * %0		- @prdev is registered
- * * %-EINVAL	- there is no report callback, or @prdev asks for both merged
- *		  entries and a restore callback
+ * * %-EINVAL	- there is no report callback, or @prdev asks for merged entries
+ *		  or pieces together with a restore callback
  * * %-EOPNOTSUPP - held memory and debug_pagealloc exclude each other
  * * %-ERANGE	- the order is larger than MAX_PAGE_ORDER
  * * %-E2BIG	- the capacity is larger than PAGE_REPORTING_CAPACITY_MAX

@@ -255,6 +255,23 @@ static void fpr_skip_block(struct fpr_zone *fz, unsigned long pfn)
 }
 
 /*
+ * The piece at @pfn is part of a whole block, which is the other tracker's.
+ * That one did not hear of it if the block became whole when a batch returned.
+ */
+static void fpr_leave_to_block(struct fpr_zone *fz, unsigned long pfn)
+{
+	struct fpr_zone *whole = fpr_zone_get_locked(fz->zone);
+	struct fpr_range block = {
+		.pfn = round_down(pfn, fpr_block_pages(whole)),
+		.nr_pages = fpr_block_pages(whole),
+	};
+
+	fpr_drop(fz, &block);
+	fpr_mark_pending(whole, &block, jiffies);
+	fpr_wake(whole);
+}
+
+/*
  * Take a block that is about to be reported off the tracker.  One that was
  * held back for nothing makes the reserve smaller.
  */
@@ -311,7 +328,7 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 	}
 	order = buddy_order(buddy);
 	if (order >= fz->below) {
-		fpr_clear_pending(fz, pfn);
+		fpr_leave_to_block(fz, pfn);
 		return true;
 	}
 	if (fpr_must_defer(fz, buddy)) {
@@ -549,6 +566,9 @@ static void fpr_settle_entry(struct fpr_zone *fz, struct zone *zone,
 	fpr_count(reported ? FPR_REPORTED : FPR_FAILED, entry->nr_pages);
 	if (!fz)
 		return;
+	/* Its pieces were reported with it. */
+	if (reported && fz->fine)
+		fpr_drop(fz->fine, entry);
 	if (reported)
 		fpr_recent_add(&fz->recent,
 			       fpr_mark_reported(fz, entry, jiffies)

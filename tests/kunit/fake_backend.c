@@ -30,11 +30,11 @@ static unsigned long count_not_isolated(unsigned long pfn,
 }
 
 /* The smallest block that the core may report. */
-static unsigned int smallest_order(void)
+static unsigned int smallest_order(const struct fake_backend *fake)
 {
 	unsigned int order = READ_ONCE(page_reporting_order);
 
-	if (!READ_ONCE(fpr_tunables.fine_age_ms))
+	if (!fake->prdev.pieces || !READ_ONCE(fpr_tunables.fine_age_ms))
 		return order;
 	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
 }
@@ -51,7 +51,7 @@ static bool is_malformed(const struct fake_backend *fake, unsigned long pfn,
 		power *= 2;
 		order++;
 	}
-	return power != nr_pages || pfn % power || order < smallest_order();
+	return power != nr_pages || pfn % power || order < smallest_order(fake);
 }
 
 static void record(struct fake_backend *fake, struct scatterlist *sg,

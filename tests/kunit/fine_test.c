@@ -27,6 +27,7 @@ static void start(struct kunit *test, unsigned int fine_age_ms)
 	struct fake_backend *fake = test->priv;
 
 	fake->prdev.order = MAX_PAGE_ORDER;
+	fake->prdev.pieces = true;
 	KUNIT_ASSERT_EQ(test, 0, fpr_set_fine_age(fine_age_ms));
 	fake_register(test, fake);
 	fake_wait_quiet(test, fake);
@@ -181,6 +182,46 @@ static void test_rest_of_skipped_block(struct kunit *test)
 	expect_clean_calls(test);
 }
 
+/*
+ * A block that becomes whole only because a batch returns a piece of it is
+ * reported: its other pieces are part of a block when their turn comes.
+ */
+static void test_becomes_whole_in_flight(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test, 1);
+	WRITE_ONCE(fake->block, true);
+	test_block_free_part(block, 0, HALF);
+	wait_for_completion(&fake->entered);
+	test_block_free_part(block, HALF, HALF);
+	fake_let_go(fake);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_FALSE(test, saw(test, block, HALF, HALF, 0));
+	expect_clean_calls(test);
+}
+
+/* What was reported as a block is not reported again in pieces. */
+static void test_block_with_its_pieces(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	struct zone *zone = page_zone(block->page);
+	struct fpr_range range = { block->pfn, MAX_ORDER_NR_PAGES };
+
+	start(test, 1);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	spin_lock_irq(&zone->lock);
+	fpr_mark_pending(fpr_zone_get_locked(zone)->fine, &range, jiffies);
+	spin_unlock_irq(&zone->lock);
+	fpr_set_enabled(true);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, MAX_ORDER_NR_PAGES, 1));
+	expect_clean_calls(test);
+}
+
 /* What is free in pieces when they get an age is found. */
 static void test_switched_on(struct kunit *test)
 {
@@ -267,18 +308,19 @@ static void test_flush_takes_pieces(struct kunit *test)
 	expect_clean_calls(test);
 }
 
-/* Pieces cannot be held. */
-static void test_none_for_a_holder(struct kunit *test)
+/* A backend that did not ask for pieces is not given any. */
+static void test_none_unasked(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
 
 	fake->prdev.order = MAX_PAGE_ORDER;
 	KUNIT_ASSERT_EQ(test, 0, fpr_set_fine_age(1));
-	fake_register_holder(test, fake);
+	fake_register(test, fake);
 	test_block_free_part(block, 0, HALF);
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
+	expect_clean_calls(test);
 }
 
 static struct kunit_case fine_cases[] = {
@@ -288,11 +330,13 @@ static struct kunit_case fine_cases[] = {
 	KUNIT_CASE(test_whole_block),
 	KUNIT_CASE(test_pieces_become_whole),
 	KUNIT_CASE(test_rest_of_skipped_block),
+	KUNIT_CASE(test_becomes_whole_in_flight),
+	KUNIT_CASE(test_block_with_its_pieces),
 	KUNIT_CASE(test_switched_on),
 	KUNIT_CASE(test_switched_under_load),
 	KUNIT_CASE(test_order_changes),
 	KUNIT_CASE(test_flush_takes_pieces),
-	KUNIT_CASE(test_none_for_a_holder),
+	KUNIT_CASE(test_none_unasked),
 	{}
 };
 
