@@ -92,13 +92,23 @@ static bool xpr_memory_op_extent(unsigned int op, unsigned long pfn)
 	return HYPERVISOR_memory_op(op, &reservation) == 1;
 }
 
+/* A page that was cleared and went reads as all ones. */
+static bool xpr_is_gone(struct page *page)
+{
+	unsigned long *address = kmap_local_page(page);
+	/* To KASAN the page is free memory. */
+	bool gone = READ_ONCE_NOCHECK(*address);
+
+	kunmap_local(address);
+	return gone;
+}
+
 /* How many of the pages of an extent, all of them cleared, are gone? */
 static unsigned long xpr_count_gone(struct page *page)
 {
 	unsigned long gone = 0;
 
-	while (gone < XPR_EXTENT_PAGES &&
-	       READ_ONCE(*(unsigned long *)page_address(page + gone)))
+	while (gone < XPR_EXTENT_PAGES && xpr_is_gone(page + gone))
 		gone++;
 	return gone;
 }
@@ -260,15 +270,19 @@ static struct page_reporting_dev_info xpr_prdev = {
 #define XPR_RETRY		(10 * HZ)
 
 /*
- * Protects what follows, and the registration.  Nests inside of the lock of
- * the kernel parameters.
+ * Protects what follows, but for xpr_limit, and the registration.  Nests
+ * inside of the lock of the kernel parameters.
  */
 static DEFINE_MUTEX(xpr_mutex);
 
 /* Did the administrator of the domain switch it on? */
 static bool xpr_wanted;
 
-/* What the toolstack allows, in pages.  Nothing until it was asked. */
+/*
+ * What the toolstack allows, in pages.  Nothing until it was asked.  Written
+ * by the watch without the mutex: getting memory back under that may take
+ * long, and other watches are waiting.
+ */
 static unsigned long xpr_limit;
 
 /* The balloon has settled, so memory may be touched and given away. */
@@ -279,11 +293,11 @@ static bool xpr_registered;
 static void xpr_update_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(xpr_work, xpr_update_work);
 
-static int xpr_start(void)
+static int xpr_start(unsigned long limit)
 {
 	int err;
 
-	xpr_prdev.held_max = xpr_limit == XPR_UNLIMITED ? 0 : xpr_limit;
+	xpr_prdev.held_max = limit == XPR_UNLIMITED ? 0 : limit;
 	err = page_reporting_register(&xpr_prdev);
 	if (err)
 		pr_warn("not available: %pe\n", ERR_PTR(err));
@@ -312,15 +326,16 @@ static int xpr_stop(void)
 /* Make what is so what should be. */
 static int xpr_update(void)
 {
-	bool want = xpr_ready && xpr_wanted && xpr_limit;
+	unsigned long limit = READ_ONCE(xpr_limit);
+	bool want = xpr_ready && xpr_wanted && limit;
 
 	lockdep_assert_held(&xpr_mutex);
 	if (!xpr_registered)
-		return want ? xpr_start() : 0;
+		return want ? xpr_start(limit) : 0;
 	if (!want)
 		return xpr_stop();
 	/* What exceeds the limit and is not there now, the core gets later. */
-	page_reporting_limit_held(&xpr_prdev, xpr_limit);
+	page_reporting_limit_held(&xpr_prdev, limit);
 	return 0;
 }
 
@@ -362,15 +377,12 @@ static unsigned long xpr_read_limit(void)
 
 static void xpr_set_limit(unsigned long pages)
 {
-	mutex_lock(&xpr_mutex);
 	if (pages == XPR_UNLIMITED)
 		pr_info("the toolstack sets no limit\n");
 	else
 		pr_info("the toolstack allows %lu KiB\n",
 			pages << (PAGE_SHIFT - 10));
-	xpr_limit = pages;
-	mutex_unlock(&xpr_mutex);
-	/* Getting memory back may take long, and other watches are waiting. */
+	WRITE_ONCE(xpr_limit, pages);
 	mod_delayed_work(system_wq, &xpr_work, 0);
 }
 
@@ -444,7 +456,7 @@ static int __init xpr_init(void)
 	mutex_lock(&xpr_mutex);
 	/* dom0 is its own toolstack, and is there before xenstore is. */
 	if (xen_initial_domain())
-		xpr_limit = XPR_UNLIMITED;
+		WRITE_ONCE(xpr_limit, XPR_UNLIMITED);
 	xpr_ready = true;
 	xpr_update();
 	mutex_unlock(&xpr_mutex);
