@@ -53,29 +53,31 @@ expression list[4] where;
  }
 
 @wanted depends on flag@
-identifier zone;
+identifier zone, alloc_flags;
 expression order;
 @@
- get_page_from_freelist(...)
+ get_page_from_freelist(..., int alloc_flags, ...)
  {
  <...
  if (cond_accept_memory(zone, order))
 	goto try_this_zone;
-+ if (page_reporting_restore(zone, order))
++ if (page_reporting_restore(zone, order, alloc_flags))
 +	goto try_this_zone;
  ...>
  }
 
 @bulk depends on flag@
-identifier zone;
-expression order;
+identifier zone, alloc_flags;
+expression order, flags;
 @@
  alloc_pages_bulk_noprof(...)
  {
+	...
+	unsigned int alloc_flags = flags;
  <...
  if (cond_accept_memory(zone, order))
 	goto retry_this_zone;
-+ if (page_reporting_restore(zone, order))
++ if (page_reporting_restore(zone, order, alloc_flags))
 +	goto retry_this_zone;
  ...>
  }

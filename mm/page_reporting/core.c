@@ -1189,12 +1189,12 @@ static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
 {
 	int err;
 
-	if (!static_key_enabled(&page_reporting_holding))
+	if (!static_key_enabled(&page_reporting_holding) && !fpr_lost_pages())
 		return 0;
 	fpr_await_batches();
 	err = page_reporting_restore_range(start_pfn, end_pfn);
 	synchronize_rcu();
-	if (!err && fpr_holds_any(start_pfn, end_pfn))
+	if (!err && fpr_has_holes(start_pfn, end_pfn))
 		err = -EBUSY;
 	if (err)
 		pr_notice("page frames %#lx to %#lx stay: held memory did not come back\n",

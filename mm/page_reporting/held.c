@@ -55,7 +55,9 @@
  * @retry_at:	no allocation tries before, while @backoff is not 0
  *
  * All members are written under zone->lock.  In the first page of a block
- * page->index is the order, and page->private belongs to the backend.
+ * page->index is the order, and page->private belongs to the backend.  It is
+ * PagePrivate until the block is whole again, and only on a list while nobody
+ * is restoring it.
  */
 struct fpr_held {
 	struct fpr_backend *backend;
@@ -72,6 +74,9 @@ static struct fpr_held *fpr_held_table __read_mostly;
 
 /* Nothing more is held: hibernation or kexec is under way. */
 static bool fpr_holding_paused;
+
+/* Pages that were held for backends that went without restoring them. */
+atomic_long_t fpr_lost;
 
 static unsigned int fpr_held_slots(void)
 {
@@ -142,6 +147,7 @@ void fpr_reveal(const struct fpr_range *entry)
 		__ClearPageOffline(pfn_to_page(pfn));
 }
 
+/* Does a block begin with the page that the hypervisor keeps? */
 static bool fpr_is_held_block(struct page *page)
 {
 	return fpr_is_held(page) && PagePrivate(page);
@@ -165,8 +171,7 @@ static void fpr_unlink(struct zone *zone, struct page *page)
 	long nr_pages = 1L << page->index;
 
 	lockdep_assert_held(&zone->lock);
-	ClearPagePrivate(page);
-	list_del(&page->lru);
+	list_del_init(&page->lru);
 	WRITE_ONCE(held->nr_pages, held->nr_pages - nr_pages);
 	__mod_zone_page_state(zone, NR_FREE_PAGES, -nr_pages);
 }
@@ -243,6 +248,7 @@ static int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 				     ktime_to_ns(ktime_sub(ktime_get(),
 							   start)));
 	if (!err) {
+		ClearPagePrivate(page);
 		set_page_private(page, 0);
 		page->index = 0;
 		fpr_reveal(&block);
@@ -367,7 +373,7 @@ static int fpr_restore_at(struct page *page)
 	rcu_read_lock();
 	spin_lock_irq(&zone->lock);
 	backend = fpr_held_of(zone)->backend;
-	if (backend && fpr_is_held_block(page)) {
+	if (backend && fpr_is_held_block(page) && !list_empty(&page->lru)) {
 		fpr_unlink(zone, page);
 		taken = true;
 	}
@@ -409,15 +415,15 @@ int page_reporting_restore_range(unsigned long start_pfn,
 	return err;
 }
 
-/* Is any page of a range held, or being restored? */
-bool fpr_holds_any(unsigned long start_pfn, unsigned long end_pfn)
+/* Is there memory in a range that is held, being restored, or lost? */
+bool fpr_has_holes(unsigned long start_pfn, unsigned long end_pfn)
 {
-	unsigned long pfn;
+	unsigned long pfn = ALIGN_DOWN(start_pfn, MAX_ORDER_NR_PAGES);
 
-	for (pfn = start_pfn; pfn < end_pfn; pfn++) {
+	for (; pfn < end_pfn; pfn++) {
 		struct page *page = pfn_to_online_page(pfn);
 
-		if (page && fpr_is_held(page))
+		if (page && fpr_is_held_block(page))
 			return true;
 		cond_resched();
 	}
@@ -583,6 +589,7 @@ void fpr_held_detach(struct fpr_backend *backend)
 	for_each_zone(zone)
 		if (node_isset(zone_to_nid(zone), backend->nodes))
 			lost += fpr_abandon(zone);
+	atomic_long_add(lost, &fpr_lost);
 	if (lost)
 		pr_err("backend %s did not get %lu kB back from the hypervisor, they are lost to this system\n",
 		       backend->name, lost << (PAGE_SHIFT - 10));
@@ -609,6 +616,18 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 	return -EBUSY;
 }
 
+/* What was lost earlier is missing for good. */
+static int fpr_check_lost(void)
+{
+	unsigned long lost = fpr_lost_pages();
+
+	if (!lost)
+		return 0;
+	pr_err("%lu kB were lost to the hypervisor when a backend went\n",
+	       lost << (PAGE_SHIFT - 10));
+	return -EBUSY;
+}
+
 /**
  * page_reporting_resume_holding() - blocks may be held again
  *
@@ -630,14 +649,16 @@ void page_reporting_resume_holding(void)
  * and knows nothing of held blocks.
  *
  * Context: Process context, may sleep.  Takes an internal mutex.
- * Return: 0, or -EBUSY if the hypervisor did not give everything back; then
- * blocks may be held again.
+ * Return: 0, or -EBUSY if the hypervisor did not give everything back, now or
+ * when a backend was unregistered; then blocks may be held again.
  */
 int page_reporting_restore_all(void)
 {
 	struct fpr_backend **backends, **backend;
-	int err = 0;
+	int err = fpr_check_lost();
 
+	if (err)
+		return err;
 	WRITE_ONCE(fpr_holding_paused, true);
 	backends = fpr_backends_get();
 	if (!backends)

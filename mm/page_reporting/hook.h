@@ -16,6 +16,8 @@
 #include <linux/jump_label.h>
 #include <linux/mmzone.h>
 
+#include "../internal.h"
+
 /* For mm/page_alloc.c, which gets them through this header only. */
 #include <linux/page-isolation.h>
 #include <linux/pageblock-flags.h>
@@ -73,6 +75,7 @@ static inline unsigned long page_reporting_held(struct zone *zone)
  * page_reporting_restore() - get memory back that the hypervisor keeps
  * @zone:	zone in which an allocation found too little
  * @order:	order of the allocation
+ * @alloc_flags: how it is made
  *
  * Restores one block, so that the caller looks again whether that is enough.
  *
@@ -81,10 +84,14 @@ static inline unsigned long page_reporting_held(struct zone *zone)
  * Return: whether there is more memory in @zone now.
  */
 static inline bool page_reporting_restore(struct zone *zone,
-					  unsigned int order)
+					  unsigned int order,
+					  unsigned int alloc_flags)
 {
 	if (!static_branch_unlikely(&page_reporting_holding))
 		return false;
+	/* It takes nothing smaller from memory of another migratetype. */
+	if (alloc_flags & ALLOC_NOFRAGMENT)
+		order = max_t(unsigned int, order, pageblock_order);
 	return __page_reporting_restore(zone, order);
 }
 #else /* CONFIG_PAGE_REPORTING */
@@ -101,7 +108,8 @@ static inline unsigned long page_reporting_held(struct zone *zone)
 }
 
 static inline bool page_reporting_restore(struct zone *zone,
-					  unsigned int order)
+					  unsigned int order,
+					  unsigned int alloc_flags)
 {
 	return false;
 }

@@ -428,17 +428,23 @@ void fpr_put_back_healthy(const struct fpr_range *range);
 void fpr_work(struct work_struct *work);
 
 /* held.c */
+extern atomic_long_t fpr_lost;
 int __init fpr_held_init(void);
 int fpr_held_attach(struct fpr_backend *backend);
 void fpr_held_detach(struct fpr_backend *backend);
 unsigned long fpr_held_pages(const struct fpr_backend *backend);
 unsigned long fpr_held_room(const struct fpr_backend *backend);
-bool fpr_holds_any(unsigned long start_pfn, unsigned long end_pfn);
+bool fpr_has_holes(unsigned long start_pfn, unsigned long end_pfn);
 unsigned long fpr_held_reserve(struct zone *zone);
 void fpr_obey_limit(struct fpr_backend *backend);
 void fpr_conceal(const struct fpr_range *entry);
 void fpr_reveal(const struct fpr_range *entry);
 void fpr_hold(struct zone *zone, const struct fpr_range *entry);
+
+static inline unsigned long fpr_lost_pages(void)
+{
+	return atomic_long_read(&fpr_lost);
+}
 
 /* Is the page one that the hypervisor keeps? */
 static inline bool fpr_is_held(struct page *page)

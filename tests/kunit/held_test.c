@@ -121,7 +121,7 @@ static void test_accounting(struct kunit *test)
 						   ALLOC_CMA));
 
 	/* Nothing is counted twice or lost on the way there and back. */
-	while (page_reporting_restore(zone, 0))
+	while (page_reporting_restore(zone, 0, 0))
 		;
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), 0);
 	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free;
@@ -202,7 +202,7 @@ static void test_order_change(struct kunit *test)
 	for (i = 0; i < NR_BLOCKS; i++)
 		expect_held(test, blocks[i]);
 	KUNIT_EXPECT_TRUE(test, page_reporting_restore(page_zone(blocks[0]->page),
-						       0));
+						       0, 0));
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 }
 
@@ -306,7 +306,7 @@ static void test_wanted_memory_is_learned(struct kunit *test)
 	zone = page_zone(blocks[0]->page);
 	note_free(zone);
 	before = atomic_long_read(refaulted);
-	KUNIT_ASSERT_TRUE(test, page_reporting_restore(zone, 0));
+	KUNIT_ASSERT_TRUE(test, page_reporting_restore(zone, 0, 0));
 	spin_lock_irq(&zone->lock);
 	reserve = fpr_zone_get_locked(zone)->reserve;
 	spin_unlock_irq(&zone->lock);
@@ -348,6 +348,19 @@ static void test_merge_is_refused(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&page_reporting_holding));
 }
 
+static void test_pieces_are_refused(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct page_reporting_dev_info prdev = {
+		.report = fake->prdev.report,
+		.restore = fake_restore,
+		.pieces = true,
+	};
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, page_reporting_register(&prdev));
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&page_reporting_holding));
+}
+
 static void test_keys_follow(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
@@ -375,6 +388,7 @@ static struct kunit_case held_cases[] = {
 	KUNIT_CASE(test_wanted_memory_is_learned),
 	KUNIT_CASE(test_restored_on_unregister),
 	KUNIT_CASE(test_merge_is_refused),
+	KUNIT_CASE(test_pieces_are_refused),
 	KUNIT_CASE(test_keys_follow),
 	{}
 };

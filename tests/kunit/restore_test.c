@@ -194,7 +194,7 @@ static void test_one_block_at_a_time(struct kunit *test)
 	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
 	unsigned long before = page_reporting_held(zone);
 
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0));
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), before - BLOCK_PAGES);
 }
@@ -216,13 +216,41 @@ static void test_too_small_blocks(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + quarter));
 
 	/* Others' memory may be large enough. */
-	while (page_reporting_restore(zone, order + 1))
+	while (page_reporting_restore(zone, order + 1, 0))
 		;
 	KUNIT_EXPECT_TRUE(test, fpr_is_held(block->page + quarter));
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, order));
-	while (page_reporting_restore(zone, order))
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, order, 0));
+	while (page_reporting_restore(zone, order, 0))
 		;
 	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page + quarter));
+}
+
+/*
+ * An allocation that takes no small piece of another migratetype's memory is
+ * not helped by small blocks either.  Without ZONE_DMA32 there are none such.
+ */
+static void test_no_fragments(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned int order = pageblock_order - 2;
+	struct zone *zone = page_zone(block->page);
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = order;
+	fake_register_holder(test, fake);
+	test_block_free_part(block, BIT(order), BIT(order));
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + BIT(order)));
+
+	/* Others' memory may be large enough. */
+	while (page_reporting_restore(zone, 0, ALLOC_NOFRAGMENT))
+		;
+	KUNIT_EXPECT_EQ(test, fpr_is_held(block->page + BIT(order)),
+			IS_ENABLED(CONFIG_ZONE_DMA32));
+	while (page_reporting_restore(zone, 0, 0))
+		;
+	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page + BIT(order)));
 }
 
 static void test_range(struct kunit *test)
@@ -252,14 +280,14 @@ static void test_failure_backs_off(struct kunit *test)
 	unsigned long end;
 
 	fake->restore_error = -ENOMEM;
-	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, 0));
+	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), held);
 
 	/* However often an allocation asks, the hypervisor has peace. */
 	end = jiffies + HZ / 2;
 	while (time_before(jiffies, end)) {
-		page_reporting_restore(zone, 0);
+		page_reporting_restore(zone, 0, 0);
 		attempts++;
 		cpu_relax();
 	}
@@ -277,7 +305,7 @@ static void test_failure_backs_off(struct kunit *test)
 	/* And when the hypervisor has memory again, it comes back. */
 	fake->restore_error = 0;
 	msleep(1100);
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0));
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0));
 	KUNIT_EXPECT_TRUE(test, is_restored(blocks[i]));
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 }
@@ -319,6 +347,18 @@ static void test_range_that_stays(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_restored(blocks[0]));
 }
 
+static bool tried_twice(void *context)
+{
+	struct fake_backend *fake = context;
+
+	return READ_ONCE(fake->restores) >= 2;
+}
+
+static bool nothing_held(void *unused)
+{
+	return !fpr_held_pages(NULL);
+}
+
 static void test_limit_that_is_not_met(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
@@ -330,10 +370,10 @@ static void test_limit_that_is_not_met(struct kunit *test)
 			page_reporting_limit_held(&fake->prdev, 0));
 	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
 
-	/* A later pass meets it. */
+	/* It is met as soon as can be, though the next pass fails, too. */
+	KUNIT_EXPECT_TRUE(test, fake_wait(tried_twice, fake));
 	fake->restore_error = 0;
-	fake_run_pass(test, fake);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_TRUE(test, fake_wait(nothing_held, NULL));
 }
 
 /* Make memory that was given up usable again. */
@@ -343,6 +383,7 @@ static void adopt(struct kunit *test, const struct test_block *block)
 	struct zone *zone = page_zone(block->page);
 
 	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page));
+	ClearPagePrivate(block->page);
 	set_page_private(block->page, 0);
 	block->page->index = 0;
 	fpr_reveal(&range);
@@ -350,6 +391,7 @@ static void adopt(struct kunit *test, const struct test_block *block)
 	spin_lock_irq(&zone->lock);
 	fpr_put_back(&range);
 	spin_unlock_irq(&zone->lock);
+	atomic_long_sub(BLOCK_PAGES, &fpr_lost);
 }
 
 /* What does not come back before the backend goes is no memory any more. */
@@ -367,9 +409,19 @@ static void test_lost_on_unregister(struct kunit *test)
 	page_reporting_unregister(&fake->prdev);
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - held);
 	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
-	for (i = 0; i < NR_BLOCKS; i++)
+	/* Another kernel would not know, nor who gets that memory next. */
+	KUNIT_EXPECT_EQ(test, fpr_lost_pages(), held);
+	KUNIT_EXPECT_EQ(test, -EBUSY, page_reporting_restore_all());
+	for (i = 0; i < NR_BLOCKS; i++) {
+		KUNIT_EXPECT_TRUE(test, fpr_has_holes(blocks[i]->pfn + 1,
+						      blocks[i]->pfn + 2));
 		adopt(test, blocks[i]);
+		KUNIT_EXPECT_FALSE(test, fpr_has_holes(blocks[i]->pfn + 1,
+						       blocks[i]->pfn + 2));
+	}
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());
+	page_reporting_resume_holding();
 }
 
 /* === Those who take over all memory === */
@@ -390,6 +442,26 @@ static void test_restore_all(struct kunit *test)
 	page_reporting_resume_holding();
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
+}
+
+/* Nor is anything if nothing was held when it began. */
+static void test_restore_all_of_nothing(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	fpr_set_enabled(false);
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register_holder(test, fake);
+	KUNIT_ASSERT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());
+	test_block_free(block);
+	fpr_set_enabled(true);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page));
+	page_reporting_resume_holding();
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, fpr_is_held(block->page));
 }
 
 static void test_restore_all_is_refused(struct kunit *test)
@@ -433,7 +505,7 @@ static int be_a_customer(void *data)
 	for (i = 0; i < ROUNDS; i++) {
 		struct page *page;
 
-		page_reporting_restore(customer->zone, 0);
+		page_reporting_restore(customer->zone, 0, 0);
 		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
 				   MAX_PAGE_ORDER);
 		if (!page)
@@ -475,6 +547,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(test_demand, demand_gen_params),
 	KUNIT_CASE(test_one_block_at_a_time),
 	KUNIT_CASE(test_too_small_blocks),
+	KUNIT_CASE(test_no_fragments),
 	KUNIT_CASE(test_range),
 	KUNIT_CASE(test_failure_backs_off),
 	KUNIT_CASE(test_allocation_fails_cleanly),
@@ -482,6 +555,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(test_limit_that_is_not_met),
 	KUNIT_CASE(test_lost_on_unregister),
 	KUNIT_CASE(test_restore_all),
+	KUNIT_CASE(test_restore_all_of_nothing),
 	KUNIT_CASE(test_restore_all_is_refused),
 	KUNIT_CASE(test_many_customers),
 	{}

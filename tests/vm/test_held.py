@@ -31,6 +31,9 @@ KIB_PER_MIB = 1024
 MEMORY = "/sys/devices/system/memory"
 # The first address that QEMU gives to a memory module of this machine.
 DIMM_ADDRESS = 4 << 30
+# A guest with a slot for a module, whose memory can go again.
+ROOM = "1G,slots=1,maxmem=4G"
+MOVABLE = "memhp_default_state=online_movable"
 PARAMETERS = "/sys/module/keeping_backend/parameters"
 # What the guest itself takes and frees between two looks.
 NOISE_KIB = 24 * KIB_PER_MIB
@@ -151,6 +154,11 @@ def test_unload_without_memory(boot: Boot) -> None:
         assert f"did not get {held} kB back" in vm.run("dmesg")
         # The rest is whole, and no hole is ever used.
         assert "no wrong word" in vm.run("integrity -t 1 -m 32 -s 5", timeout=120)
+        # Nor will another kernel come across one, or who gets the memory next.
+        assert "Device or resource busy" in vm.try_run("kexec-try").output
+        assert vm.try_run("echo disk >/sys/power/state", timeout=120).status != 0
+        log = vm.run("dmesg")
+        assert f"{held} kB were lost to the hypervisor when a backend went" in log
 
 
 def test_limits(keeper: Vm) -> None:
@@ -179,6 +187,19 @@ def test_stays_on_its_node(boot: Boot) -> None:
         before = vm.run(misses)
         vm.run("taskset 1 touch-free 800", timeout=300)
         assert vm.run(misses) == before
+        assert_undamaged(vm)
+
+
+def test_elsewhere_does_not_help(boot: Boot) -> None:
+    """A process that may only use one node is killed, and the other stays held."""
+    with boot("held-oom", balloon=None, arguments=numa_arguments(1024, 1024)) as vm:
+        load(vm)
+        hold(vm, 1200 * KIB_PER_MIB)
+        tune(vm, enabled=0)
+        done = vm.try_run("memhog 1200m membind 0", timeout=300)
+        assert done.status != 0, "memory came from nowhere"
+        assert "oom-kill:" in vm.run("dmesg")
+        assert held_kib(vm) >= 700 * KIB_PER_MIB
         assert_undamaged(vm)
 
 
@@ -237,18 +258,20 @@ def test_kexec_gets_everything(boot: Boot) -> None:
         wait_until(lambda: vm.console_text().endswith("K"), "the other kernel")
 
 
+def first_block(vm: Vm) -> str:
+    """Return the first block of the module: what a zone keeps is at its end."""
+    size = int(vm.read(f"{MEMORY}/block_size_bytes"), 16)
+    return f"{MEMORY}/memory{DIMM_ADDRESS // size}"
+
+
 def test_memory_module(boot: Boot) -> None:
     """A module leaves with nothing held, or stays if that is not to be had."""
-    room = "1G,slots=1,maxmem=4G"
-    movable = "memhp_default_state=online_movable"
-    with boot("held-dimm", balloon=None, memory=room, append=movable) as vm:
+    with boot("held-dimm", balloon=None, memory=ROOM, append=MOVABLE) as vm:
         load(vm)
         vm.add_dimm("dimm", 1024)
         hold(vm, 1400 * KIB_PER_MIB)
         refuse(vm, True)
-        size = int(vm.read(f"{MEMORY}/block_size_bytes"), 16)
-        # The first one of the module: what a zone keeps is at its end.
-        block = f"{MEMORY}/memory{DIMM_ADDRESS // size}"
+        block = first_block(vm)
         done = vm.try_run(f"echo offline >{block}/state")
         assert done.status != 0
         assert "stay: held memory did not come back" in vm.run("dmesg")
@@ -264,9 +287,7 @@ def test_memory_module(boot: Boot) -> None:
 
 def test_memory_leaves_during_report(boot: Boot) -> None:
     """Offlining waits for the batch that is with the hypervisor."""
-    room = "1G,slots=1,maxmem=4G"
-    movable = "memhp_default_state=online_movable"
-    with boot("held-report", balloon=None, memory=room, append=movable) as vm:
+    with boot("held-report", balloon=None, memory=ROOM, append=MOVABLE) as vm:
         vm.add_dimm("dimm", 1024)
         load(vm)
         hold(vm, 1400 * KIB_PER_MIB)
@@ -274,8 +295,7 @@ def test_memory_leaves_during_report(boot: Boot) -> None:
         vm.write(f"{PARAMETERS}/delay_ms", 4000)
         wait_until(lambda: vm.read(f"{PARAMETERS}/busy").strip() == "Y", "a report")
         batches = stat(vm, "batches")
-        size = int(vm.read(f"{MEMORY}/block_size_bytes"), 16)
-        vm.run(f"echo offline >{MEMORY}/memory{DIMM_ADDRESS // size}/state", 120)
+        vm.run(f"echo offline >{first_block(vm)}/state", 120)
         assert stat(vm, "batches") > batches
         vm.write(f"{PARAMETERS}/delay_ms", 0)
         vm.remove_dimm("dimm")
