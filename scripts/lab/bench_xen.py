@@ -299,7 +299,7 @@ def xen_reading(results: Results) -> list[str]:
         moved = ", ".join(
             f"{kind} {found[kind]['given_mib']} MiB given and"
             f" {found[kind]['taken_mib']} MiB taken"
-            for kind in KINDS
+            for kind in KINDS if kind in found
         )
         text.append(
             f"Memory was checked word by word for {found['seconds']} s in two domains"

@@ -26,6 +26,8 @@ PACKAGES = XEN / "packages"
 STAGE = XEN / "root"
 HYPERVISOR = XEN / "xen"
 KERNEL = XEN / "vmlinux"
+# As a boot loader wants it, and so the firmware of an HVM domain.
+KERNEL_IMAGE = kernels.KERNELS["ours"].objects / "arch/x86/boot/bzImage"
 DOM0 = XEN / "dom0.gz"
 
 PACKAGE_LIST = paths.ROOT / "scripts" / "packages-xen.txt"
@@ -37,6 +39,14 @@ LIBRARIES = PACKAGES / "usr/lib/x86_64-linux-gnu"
 # xl runs its helper under the path that it was built for.
 TOOLS = Path("usr/lib/xen-4.17/bin")
 TOOL_NAMES = ("libxl-save-helper", "xen-init-dom0", "xenconsoled", "xenstored", "xl")
+# What emulates the devices of an HVM domain.  Of what it loads, the hypervisor's
+# packages have the first, and QEMU's, which this machine has installed, the rest.
+DEVICE_MODEL = Path("usr/libexec/xen-qemu-system-i386")
+HVM_LOADER = Path("usr/lib/xen-4.17/boot/hvmloader")
+FIRMWARE = (
+    "usr/share/qemu/keymaps/en-us", "usr/share/qemu/kvmvapic.bin",
+    "usr/share/qemu/linuxboot.bin", "usr/share/seabios/bios-256k.bin",
+)  # fmt: skip
 XENSTORE = ("exists", "ls", "read", "rm", "write")
 HOST_LIBRARIES = Path("/lib/x86_64-linux-gnu")
 # Loaded at run time by the C library when a thread ends, so ldd does not see it.
@@ -147,6 +157,18 @@ def stage_tools(root: Path) -> None:
     shutil.copy(PACKAGES / "etc/xen/xl.conf", root / "etc/xen")
 
 
+def stage_device_model(root: Path) -> None:
+    """Lay out what an HVM domain needs."""
+    files = {name: PACKAGES / name for name in (DEVICE_MODEL, HVM_LOADER)}
+    files |= {Path(name): Path("/") / name for name in FIRMWARE}
+    found = libraries([PACKAGES / DEVICE_MODEL])
+    files |= {Path(name): path for name, path in found.items()}
+    for name, path in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, root / name)
+    shutil.copy(KERNEL_IMAGE, root / "boot")
+
+
 def stage(root: Path) -> None:
     """Lay out what dom0 has in addition to a guest's root file system."""
     shutil.rmtree(root, ignore_errors=True)
@@ -155,6 +177,7 @@ def stage(root: Path) -> None:
     (root / "var/run").symlink_to("/run")
     (root / "var/lock").symlink_to("/run/lock")
     stage_tools(root)
+    stage_device_model(root)
     for script in SCRIPTS.iterdir():
         shutil.copy(script, root / "bin")
         (root / "bin" / script.name).chmod(0o755)

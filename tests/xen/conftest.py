@@ -18,7 +18,7 @@ Start = Callable[..., AbstractContextManager[Domain]]
 
 # Small, so that a domain soon has all that another one gave away.
 MEMORY = "1G"
-DOM0_MIB = 384
+DOM0_MIB = 448
 
 
 @pytest.fixture(scope="session")

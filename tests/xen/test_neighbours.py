@@ -15,7 +15,7 @@ from holding import (
     switch,
     wait_until,
 )
-from lab.xen_host import KINDS, Domain, XenHost
+from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 # What a program and the page cache may need for themselves.
 SMALL_KIB = 4 << 10
@@ -26,6 +26,7 @@ def current_kib(domain: Domain) -> int:
     return int(domain.read(f"{BALLOON}/info/current_kb"))
 
 
+@pytest.mark.parametrize("domain", QUICK_KINDS, indirect=True)
 def test_mem_set(xen: XenHost, domain: Domain) -> None:
     """The balloon reaches its targets, and what is held is apart from it."""
     before = books(domain)
@@ -43,7 +44,7 @@ def test_mem_set(xen: XenHost, domain: Domain) -> None:
     assert (after.held, after.pages) == (0, before.pages)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", QUICK_KINDS)
 def test_less_than_maximum(start: Start, kind: str) -> None:
     """A domain that starts below its maximum does not use what is not there."""
     options = {"append": "xen_page_reporting=on", "settings": ["maxmem=384"]}
@@ -62,7 +63,7 @@ def test_dom0_maps_domains(xen: XenHost, start: Start) -> None:
     settle(xen)
     try:
         assert held_kib(xen) > 100 << 10
-        for kind in KINDS:
+        for kind in QUICK_KINDS:
             with start("mapped", kind) as domain:
                 assert domain.run("seq 2000").splitlines()[-1] == "2000"
         assert "no wrong word" in xen.run("integrity -t 1 -m 60 -s 5", timeout=60)

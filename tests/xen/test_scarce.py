@@ -15,7 +15,7 @@ from holding import (
     settle,
     switch,
 )
-from lab.xen_host import KINDS, XenHost
+from lab.xen_host import QUICK_KINDS, XenHost
 
 # Xen needs some for itself, for a domain's page tables for example.
 XEN_NEEDS_MIB = 12
@@ -26,7 +26,7 @@ KILLED = 137
 WITNESS = "echo -900 >/proc/self/oom_score_adj; integrity -t 1 -m 12 -s 25"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", QUICK_KINDS)
 def test_nothing_to_give_back(xen: XenHost, start: Start, kind: str) -> None:
     """A domain whose memory is gone fails cleanly, and never uses a hole."""
     with start("giver", kind) as giver:
