@@ -29,6 +29,10 @@ def steps() -> list[Step]:
             Step(f"churn-{gap:g}", 120, churning(gap), VARIANTS)
             for gap in bench_churn.GAPS
         ),
+        *(
+            Step(f"pairs-{gap:g}", 400, pairing(gap), (OURS,))
+            for gap in bench_churn.PAIR_GAPS
+        ),
         Step("many", 260, bench_return.together, VARIANTS),
         Step("mixed", 110, bench_return.beside_churn, VARIANTS),
         Step("pieces", 170, bench_pieces.redundancy, reporting),
@@ -48,6 +52,11 @@ def returning(mib: int) -> Measure:
 def churning(gap: float) -> Measure:
     """Return the benchmark of one gap."""
     return lambda bench, variant: bench_churn.churn(bench, variant, gap)
+
+
+def pairing(gap: float) -> Measure:
+    """Return the benchmark that switches reporting on and off in one guest."""
+    return lambda bench, _: bench_churn.pairs(bench, gap)
 
 
 def aging(pattern: str) -> Measure:

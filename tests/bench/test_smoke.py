@@ -14,7 +14,9 @@ from lab import paths
 
 SCALE = "16"
 REPORT = paths.BUILD / "report" / f"policy-scale{SCALE}.json"
-STEPS = ("return-3072", "churn-0.1", "many", "mixed", "pieces", "age-bursty")
+STEPS = (
+    "return-3072", "churn-0.1", "pairs-0.1", "many", "mixed", "pieces", "age-bursty",
+)  # fmt: skip
 
 
 def bench(**settings: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +54,7 @@ def test_step_measures_something(result: tuple[str, dict[str, Any]]) -> None:
     expected: dict[str, Callable[[], object]] = {
         "return-3072": lambda: numbers["seconds_50"] > 0,
         "churn-0.1": lambda: numbers["cycles"] > 2 and numbers["risen_mib"] > 0,
+        "pairs-0.1": lambda: numbers["least"] > 0 and numbers["off_per_second"],
         "many": lambda: numbers["peak_mib"] > numbers["idle_mib"],
         "mixed": lambda: numbers["freed_mib"] > 0 and "seconds_95" in numbers,
         "pieces": lambda: numbers["freed_mib"] > 0 and numbers["redundancy"] > 0,
