@@ -56,6 +56,10 @@ docs-test: tree ## check the documents against the code, and render them
 kunit: tree ## run the KUnit suites on User Mode Linux
 	@$(LAB)/kunit.py
 
+.PHONY: coverage
+coverage: tree ## which lines do the KUnit suites run? build/report/coverage
+	@$(LAB)/coverage.py
+
 .PHONY: build-test
 build-test: kernel-ours ## compile other users of the API, other configurations
 	@$(PYTEST) tests/build

@@ -153,8 +153,9 @@ def provenance(chapter: Chapter) -> str:
         f"{host['cpus']} CPUs ({host.get('processor', 'unknown')}),"
         f" {host.get('memory_gib', '?')} GiB, Linux {host['kernel']}"
     )
+    where = ": not run here, kept in the repository" if chapter.kept else ""
     return (
-        "<details><summary>Machine, versions, command</summary>"
+        f"<details><summary>Machine, versions, command{where}</summary>"
         f"<p>{escape(machine)}; {escape(data['qemu'])}, guests with"
         f" {escape(data['accelerator'].upper())}. From {first} to {last}, version"
         f" {escape(', '.join(chapter.commits))} of the repository.</p>"

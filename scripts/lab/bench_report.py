@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Present what was measured: build/report/index.html, and the same as a document.
 
-Takes for each benchmark the largest size that was run.  With --keep, the results
-of runs at full size go to Documentation/mm/page_reporting_results.rst and their
-pictures to Documentation/images/.
+Takes for each benchmark the largest size that was run here, and what is kept in
+the repository where nothing was.  With --keep, the results of runs at full size
+become those that are kept: as numbers in tests/bench/results/, as a chapter of
+Documentation/mm/page_reporting_results.rst, and as pictures beside it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from lab import (
 )
 from lab.bench_html import page
 from lab.bench_policy_text import describe as describe_policy
-from lab.bench_rst import document
+from lab.bench_rst import chapters_of, document
 from lab.bench_runner import SMOKE_SCALE, Results
 from lab.bench_section import Section
 from lab.demo import REPORT
@@ -49,6 +50,7 @@ SECTIONS: dict[str, Callable[[Results], Section]] = {
     "xen": bench_xen.describe,
 }
 
+KEPT = ROOT / "tests" / "bench" / "results"
 IMAGES = ROOT / "Documentation" / "images"
 DOCUMENT = ROOT / "Documentation" / "mm" / "page_reporting_results.rst"
 
@@ -58,9 +60,15 @@ class Chapter:
     """A benchmark that was run: its report, what it says, its pictures."""
 
     name: str
+    path: Path
     data: dict[str, Any]
     section: Section
     pictures: list[Path]
+
+    @property
+    def kept(self) -> bool:
+        """Was it run elsewhere, and only its results are here?"""
+        return self.path.parent == KEPT
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -87,24 +95,31 @@ def largest(name: str) -> Path | None:
 
 def load(name: str) -> Chapter | None:
     """Return what there is of a benchmark."""
-    path = largest(name)
-    if path is None:
+    path = largest(name) or KEPT / f"{name}.json"
+    if not path.exists():
         print(f"No results of {name}: make bench-{name}", flush=True)
         return None
     data = json.loads(path.read_text(encoding="utf-8"))
-    pictures = sorted(path.parent.glob(f"{path.stem}*.png"))
+    if path.parent == KEPT:
+        print(f"Results of {name} are those kept in the repository.", flush=True)
+        pictures = sorted(IMAGES.glob(f"bench-{name}*.png"))
+    else:
+        pictures = sorted(REPORT.glob(f"{path.stem}*.png"))
     if data["scale"] == 1:
         pictures = [file for file in pictures if "-scale" not in file.stem]
-    return Chapter(name, data, SECTIONS[name](data["results"]), pictures)
+    return Chapter(name, path, data, SECTIONS[name](data["results"]), pictures)
 
 
 def keep(chapters: list[Chapter]) -> None:
-    """Write the document, and the pictures beside it."""
+    """Keep the results, and write the document and the pictures beside it."""
     full = [chapter for chapter in chapters if chapter.data["scale"] == 1]
-    for chapter in full:
+    KEPT.mkdir(exist_ok=True)
+    for chapter in (chapter for chapter in full if not chapter.kept):
+        shutil.copy(chapter.path, KEPT / f"{chapter.name}.json")
         for picture in chapter.pictures:
             shutil.copy(picture, IMAGES / f"bench-{picture.name}")
-    DOCUMENT.write_text(document(full), encoding="utf-8")
+    before = chapters_of(DOCUMENT.read_text(encoding="utf-8"))
+    DOCUMENT.write_text(document(SECTIONS, full, before), encoding="utf-8")
     print(f"Wrote {DOCUMENT.relative_to(ROOT)} ({len(full)} benchmarks).")
 
 

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The report as a document of the kernel's documentation."""
+"""The report as a document of the kernel's documentation.
+
+Each chapter begins with a comment that names its benchmark, so that one can be
+written anew while the others stay.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -15,8 +20,16 @@ if TYPE_CHECKING:
 WIDTH = 78
 
 
-def document(chapters: list[Chapter]) -> str:
-    """Return the whole document."""
+def chapters_of(text: str) -> dict[str, str]:
+    """Return the chapters of a document, by benchmark."""
+    parts = re.split(r"^\.\. benchmark: (\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def document(
+    names: Iterable[str], chapters: list[Chapter], before: dict[str, str]
+) -> str:
+    """Return the whole document; what was not run again is as before."""
     title = "Free page reporting: measurements"
     lines = [
         ".. SPDX-License-Identifier: GPL-2.0",
@@ -33,8 +46,10 @@ def document(chapters: list[Chapter]) -> str:
             " reporting\" the stock kernel with a device that does not offer it."
         ),
     ]
-    for chapter in chapters:
-        lines += body(chapter)
+    new = {chapter.name: "\n".join(body(chapter)) for chapter in chapters}
+    have = before | new
+    for name in (name for name in names if name in have):
+        lines += [f".. benchmark: {name}", "", have[name].strip(), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -54,7 +69,8 @@ def body(chapter: Chapter) -> Iterable[str]:
     yield from (section.title, "=" * len(section.title), "")
     yield from paragraph(section.how)
     for picture in chapter.pictures:
-        yield from (f".. image:: ../images/bench-{picture.name}",
+        name = picture.name.removeprefix("bench-")
+        yield from (f".. image:: ../images/bench-{name}",
                     f"   :alt: {section.question}", "")
     for table in section.tables:
         yield from table_lines(table)

@@ -191,7 +191,8 @@ def describe(results: Results) -> Section:
 def table_rows(everything: list[Row], order: int) -> list[tuple[str, ...]]:
     """Return the rows of the table of one order."""
     found: list[tuple[str, ...]] = []
-    for ours in select(everything, way="tracker", order=order):
+    measured_here = select(everything, way="tracker", order=order)
+    for ours in sorted(measured_here, key=lambda row: (row["gib"], row["percent"])):
         same = {key: ours[key] for key in ("gib", "order", "percent", "spread")}
         stock = select(everything, way="walk", **same)[0]
         found.append(

@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Build build/initramfs.gz: busybox, /init, the test programs and modules."""
+"""Build build/initramfs.gz: busybox, /init, the test programs and modules.
+
+build/initramfs-perf.gz is the same with perf, whose libraries are larger than all
+the rest.
+"""
 
 import gzip
 import os
@@ -20,9 +24,11 @@ TOOLS = paths.ROOT / "tools" / "mm"
 STAGE = paths.BUILD / "guest"
 MODULES = paths.BUILD / "guest-modules"
 IMAGE = paths.BUILD / "initramfs.gz"
+PERF_IMAGE = paths.BUILD / "initramfs-perf.gz"
 BUSYBOX = Path("/bin/busybox")
 # Programs of Debian packages that run in guests.
 HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
+PERF = Path("/usr/bin/perf")
 
 CFLAGS = ("-static", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread")
 
@@ -115,6 +121,15 @@ def applets() -> list[str]:
     return [name for name in listing.stdout.split() if name != BUSYBOX.name]
 
 
+def install(root: Path, program: Path) -> None:
+    """Copy a program of this host, with its libraries."""
+    places = {root / "bin" / program.name: program}
+    places |= {root / path.relative_to("/"): path for path in libraries(program)}
+    for place, source in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, place)
+
+
 def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:
     """Lay out the root file system of the guest."""
     shutil.rmtree(root, ignore_errors=True)
@@ -128,21 +143,17 @@ def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:
         (root / "bin" / binary.name).unlink(missing_ok=True)
         shutil.copy(binary, root / "bin")
     for program in HOST_PROGRAMS:
-        shutil.copy(program, root / "bin")
-        for library in libraries(program):
-            place = root / library.relative_to("/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, place)
+        install(root, program)
     for module in modules:
         shutil.copy(module, root / "modules")
     shutil.copy(GUEST / "init", root / "init")
     (root / "init").chmod(0o755)
-    for path in root.rglob("*"):
-        os.utime(path, (0, 0), follow_symlinks=False)
 
 
 def pack(root: Path) -> bytes:
     """Return the root file system as a compressed, reproducible cpio archive."""
+    for path in root.rglob("*"):
+        os.utime(path, (0, 0), follow_symlinks=False)
     names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
     archive = subprocess.run(
         ["cpio", "--quiet", "--reproducible", "-o", "-H", "newc", "-R", "0:0"],
@@ -152,6 +163,16 @@ def pack(root: Path) -> bytes:
         check=True,
     )
     return gzip.compress(archive.stdout, compresslevel=6, mtime=0)
+
+
+def build_perf_image() -> Path:
+    """Build the image with perf; the kernel unpacks one archive after the other."""
+    with paths.locked("image"):
+        root = STAGE / "perf"
+        shutil.rmtree(root, ignore_errors=True)
+        install(root, PERF)
+        put(PERF_IMAGE, IMAGE.read_bytes() + pack(root))
+    return PERF_IMAGE
 
 
 def main() -> int:

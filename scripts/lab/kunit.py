@@ -8,7 +8,7 @@ Further arguments are passed on to `kunit.py exec`, such as a filter.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,12 @@ def kunit(*arguments: str) -> int:
     )
 
 
-def build(kernel: kernels.Kernel, config: str) -> int:
+def build(kernel: kernels.Kernel, config: str, more: Sequence[str] = ()) -> int:
     """Configure and build a kernel; the build is ours, for its progress line."""
     kernel.link()
-    directory = ["--build_dir", kernel.output]
-    options = ["--make_options", "CC=ccache gcc"]
-    code = kunit("config", "--kunitconfig", config, *directory, *options)
+    arguments = ["--kunitconfig", config, "--build_dir", kernel.output]
+    arguments += [f"--kconfig_add={line}" for line in more]
+    code = kunit("config", *arguments, "--make_options", "CC=ccache gcc")
     if not code:
         kernels.make(kernel, "all")
     return code

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
+from conftest import Boot
+from lab.image import build_perf_image
 from lab.paths import ROOT
 from lab.vm import Vm
-from reporting import tune, wait_until
+from reporting import hold_nothing_back, wait_until
 
 GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"
 
@@ -20,14 +23,17 @@ def transcripts() -> list[str]:
     return [" && ".join(lines) for lines in commands if lines]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def busy(vm: Vm) -> None:
-    """Free memory all the time, so that there is something to see."""
-    tune(vm, max_age_ms=0)
-    vm.run("(while sleep 1; do touch-free 512; done) >/dev/null 2>&1 &")
+@pytest.fixture(scope="module")
+def busy(boot: Boot) -> Iterator[Vm]:
+    """Return a guest that frees memory all the time, for something to see."""
+    perf = ("-initrd", str(build_perf_image()))
+    with boot("admin_guide", arguments=perf) as vm:
+        hold_nothing_back(vm)
+        vm.run("(while sleep 1; do touch-free 512; done) >/dev/null 2>&1 &")
+        yield vm
 
 
 @pytest.mark.parametrize("command", transcripts())
-def test_command(vm: Vm, command: str) -> None:
+def test_command(busy: Vm, command: str) -> None:
     """The commands of an example succeed, if need be after a while."""
-    wait_until(lambda: vm.try_run(command).status == 0, command, seconds=30)
+    wait_until(lambda: busy.try_run(command).status == 0, command, seconds=30)
