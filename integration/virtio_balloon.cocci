@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: drivers/virtio/virtio_balloon.c
-// Looks for: virtballoon_free_page_report(), reporting_vq in init_vqs(), page_reporting_register() in virtballoon_probe(), page_reporting_unregister() in virtballoon_remove(), virtballoon_freeze() and virtballoon_restore()
-// Places: 8
+// Looks for: virtballoon_free_page_report(), reporting_vq in init_vqs(), page_reporting_register() in virtballoon_probe(), page_reporting_unregister() in virtballoon_remove(), virtballoon_freeze() and virtballoon_restore(), tell_host()
+// Places: 10
 //
 // Reporting moves to virtio_balloon_reporting.c.  It starts when the device is
-// ready, stops before the device goes away, and does so over suspend too.
+// ready, stops before the device goes away, and does so over suspend too.  A
+// device that was given up then answers nothing else, so nobody waits for it.
 
 @include@
 @@
@@ -68,7 +69,24 @@ identifier vdev, vb;
  {
 	struct virtio_balloon *vb = vdev->priv;
  ...
++	virtballoon_reporting_tell_poison(vdev);
 	virtio_device_ready(vdev);
 +	virtballoon_reporting_start(&vb->reporting, vdev, &vb->acked);
  ...
+ }
+
+@broken depends on restore@
+identifier vb, vq, err, len;
+@@
+ tell_host(struct virtio_balloon *vb, struct virtqueue *vq)
+ {
+ ...
+-	if (WARN_ON_ONCE(err))
++	WARN_ON_ONCE(err && !virtqueue_is_broken(vq));
++	if (err)
+		return;
+ ...
+-	wait_event(vb->acked, virtqueue_get_buf(vq, &len));
++	wait_event(vb->acked, virtqueue_get_buf(vq, &len) ||
++		   virtqueue_is_broken(vq));
  }

@@ -15,9 +15,12 @@
  */
 #include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/page_reporting.h>
+#include <linux/poison.h>
 #include <linux/scatterlist.h>
+#include <linux/string.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <uapi/linux/virtio_balloon.h>
@@ -152,6 +155,29 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 	vbr->registered = !err;
 }
 EXPORT_SYMBOL_GPL(virtballoon_reporting_start);
+
+/**
+ * virtballoon_reporting_tell_poison() - tell what free pages contain
+ * @vdev:	balloon device, after a reset and before it is ready
+ *
+ * A reset makes the device forget what it was told in probe, and it may fill
+ * what was reported with what it knows.  Virtio specification 1.2, section
+ * 5.5.6.6 (Page Poison).
+ *
+ * Context: Process context, may sleep.
+ */
+void virtballoon_reporting_tell_poison(struct virtio_device *vdev)
+{
+	u32 poison = 0;
+
+	if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON))
+		return;
+	if (!want_init_on_free())
+		memset(&poison, PAGE_POISON, sizeof(poison));
+	virtio_cwrite_le(vdev, struct virtio_balloon_config, poison_val,
+			 &poison);
+}
+EXPORT_SYMBOL_GPL(virtballoon_reporting_tell_poison);
 
 /* End the wait for a device that does not answer: reset it. */
 static void virtballoon_reporting_abandon(struct virtballoon_reporting *vbr)

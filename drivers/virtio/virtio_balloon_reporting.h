@@ -42,5 +42,6 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 				 struct virtio_device *vdev,
 				 wait_queue_head_t *acked);
 void virtballoon_reporting_stop(struct virtballoon_reporting *vbr);
+void virtballoon_reporting_tell_poison(struct virtio_device *vdev);
 
 #endif /* _VIRTIO_BALLOON_REPORTING_H */

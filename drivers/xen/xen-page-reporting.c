@@ -44,6 +44,7 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/string_choices.h>
 #include <linux/workqueue.h>
@@ -171,18 +172,22 @@ static unsigned long xpr_give(struct page *page, unsigned long nr)
 /* === Taking back: any context, several at a time for different blocks === */
 
 /*
- * Take the last of the first @missing pages of a block back, one by one and at
- * most down to the start of an extent.  Returns how many are back.
+ * Held while pages are taken back one by one.  Whoever waits for memory would
+ * else put together a block of his own, and of scarce pages no block would
+ * become whole.  It also keeps the machine from being suspended in between, by
+ * a thread that is not frozen: frames on the stack would not be what they were.
  */
+static DEFINE_RAW_SPINLOCK(xpr_take_lock);
+
+/* Take the last of @missing pages back.  Returns how many are back. */
 static unsigned long xpr_take_frames(unsigned long pfn, unsigned long missing)
 {
 	xen_pfn_t frames[XPR_TAKE_FRAMES];
 	unsigned long last = pfn + missing - 1;
-	unsigned int i, nr;
+	unsigned int i, nr = min(missing, ARRAY_SIZE(frames));
 	int done;
 
-	nr = min(missing % XPR_EXTENT_PAGES ?: XPR_EXTENT_PAGES,
-		 ARRAY_SIZE(frames));
+	lockdep_assert_held(&xpr_take_lock);
 	for (i = 0; i < nr; i++)
 		frames[i] = last - i;
 	done = max(xenmem_reservation_increase(nr, frames), 0);
@@ -192,6 +197,25 @@ static unsigned long xpr_take_frames(unsigned long pfn, unsigned long missing)
 		xenmem_reservation_va_mapping_update(1, &page, &frames[i]);
 	}
 	return done;
+}
+
+/*
+ * Take the last of the first @missing pages of a block back, one by one and
+ * down to the start of an extent.  Returns how many are back.
+ */
+static unsigned long xpr_take_pages(unsigned long pfn, unsigned long missing)
+{
+	unsigned long want = missing % XPR_EXTENT_PAGES ?: XPR_EXTENT_PAGES;
+	unsigned long flags, done, left = want;
+
+	pfn += missing - want;
+	raw_spin_lock_irqsave(&xpr_take_lock, flags);
+	do {
+		done = xpr_take_frames(pfn, left);
+		left -= done;
+	} while (left && done);
+	raw_spin_unlock_irqrestore(&xpr_take_lock, flags);
+	return want - left;
 }
 
 static bool xpr_take_extent(unsigned long pfn, unsigned long missing)
@@ -211,7 +235,7 @@ static unsigned long xpr_take(unsigned long pfn, unsigned long missing)
 		unsigned long done = XPR_EXTENT_PAGES;
 
 		if (!xpr_take_extent(pfn, missing))
-			done = xpr_take_frames(pfn, missing);
+			done = xpr_take_pages(pfn, missing);
 		if (!done)
 			break;
 		missing -= done;
@@ -290,6 +314,9 @@ static bool xpr_ready;
 
 static bool xpr_registered;
 
+/* It was switched off, and Xen has not given all memory back yet. */
+static bool xpr_waiting;
+
 static void xpr_update_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(xpr_work, xpr_update_work);
 
@@ -313,12 +340,15 @@ static int xpr_stop(void)
 	int err = page_reporting_limit_held(&xpr_prdev, 0);
 
 	if (err) {
-		pr_notice("off, but Xen has not given all memory back yet\n");
+		if (!xpr_waiting)
+			pr_notice("off, but Xen has not given all memory back yet\n");
+		xpr_waiting = true;
 		schedule_delayed_work(&xpr_work, XPR_RETRY);
 		return err;
 	}
 	page_reporting_unregister(&xpr_prdev);
 	xpr_registered = false;
+	xpr_waiting = false;
 	pr_info("off\n");
 	return 0;
 }
@@ -330,6 +360,8 @@ static int xpr_update(void)
 	bool want = xpr_ready && xpr_wanted && limit;
 
 	lockdep_assert_held(&xpr_mutex);
+	if (want)
+		xpr_waiting = false;
 	if (!xpr_registered)
 		return want ? xpr_start(limit) : 0;
 	if (!want)
@@ -427,6 +459,9 @@ static int xpr_switch(const char *text, const struct kernel_param *kp)
 	mutex_lock(&xpr_mutex);
 	xpr_wanted = wanted;
 	err = xpr_update();
+	/* What could not be switched on is off, and nobody tries again. */
+	if (err && wanted)
+		xpr_wanted = false;
 	mutex_unlock(&xpr_mutex);
 	return err;
 }

@@ -34,9 +34,10 @@
  *		entry is off the free lists until the callback ends, and it
  *		must not end before the hypervisor is done with the batch or
  *		can no longer act on it.  An entry is a power of two pages,
- *		naturally aligned, of @order or more, unless @merge or @pieces
- *		is set.
- *		Must not call page_reporting_unregister().
+ *		naturally aligned, of the order in use or more, unless @merge
+ *		or @pieces is set.
+ *		Must not call page_reporting_unregister() nor
+ *		page_reporting_limit_held().
  *
  *		A result of 0 says that the batch was reported, but for the
  *		entries for which page_reporting_entry_failed() was called.
@@ -66,7 +67,8 @@
  *		backend's own.  See page_reporting_limit_held().
  * @order:	Optional.  Smallest block to be reported, as a page order of at
  *		most MAX_PAGE_ORDER.  0 leaves the choice to the core, which
- *		takes pageblock_order.  A user's choice overrides it.
+ *		takes pageblock_order.  The choice of a user, or of a backend
+ *		that is registered already, overrides it.
  * @capacity:	Optional.  Most entries in a batch, at most
  *		PAGE_REPORTING_CAPACITY_MAX.  0 stands for
  *		PAGE_REPORTING_CAPACITY.

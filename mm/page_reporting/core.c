@@ -33,6 +33,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/page_reporting.h>
@@ -116,6 +117,8 @@ static struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz)
 	lockdep_assert_held(&fpr_mutex);
 	spin_lock_irq(&zone->lock);
 	old = fpr_zone_get_locked(zone);
+	if (old && fz)
+		fz->isolated = old->isolated;
 	rcu_assign_pointer(*fpr_slot(zone), fz);
 	spin_unlock_irq(&zone->lock);
 	return old;
@@ -180,12 +183,15 @@ static bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
 	return fine && order && backend->prdev->pieces;
 }
 
-/* Allocate the tracker of a zone, with one of the finer order if @fine. */
+/*
+ * Allocate the tracker of a zone up to page frame @end, with one of the finer
+ * order if @fine.
+ */
 static struct fpr_zone *fpr_alloc(struct fpr_backend *backend,
-				  struct zone *zone, unsigned int order,
-				  bool fine)
+				  struct zone *zone, unsigned long end,
+				  unsigned int order, bool fine)
 {
-	unsigned long start = zone->zone_start_pfn, end = zone_end_pfn(zone);
+	unsigned long start = zone->zone_start_pfn;
 	struct fpr_zone *fz = fpr_zone_alloc(zone, start, end, order);
 
 	if (!fz)
@@ -208,7 +214,8 @@ static struct fpr_zone *fpr_build(struct fpr_backend *backend,
 				  struct zone *zone, unsigned int order,
 				  bool fine)
 {
-	struct fpr_zone *fz = fpr_alloc(backend, zone, order, fine);
+	struct fpr_zone *fz = fpr_alloc(backend, zone, zone_end_pfn(zone),
+					order, fine);
 
 	if (!fz)
 		return NULL;
@@ -233,7 +240,8 @@ static void fpr_discard(struct fpr_zone **trackers)
 
 /*
  * Build trackers of @order for all zones that have none of that order, in an
- * array like fpr_table.  Switching the finer order counts as another order.
+ * array like fpr_table.  Switching the finer order counts as another order for
+ * backends that accept it.
  */
 static struct fpr_zone **fpr_build_all(unsigned int order, bool fine)
 {
@@ -248,8 +256,9 @@ static struct fpr_zone **fpr_build_all(unsigned int order, bool fine)
 		struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
 		struct fpr_zone *fz;
 
-		if (!backend ||
-		    (backend->order == order && backend->fine == fine))
+		if (!backend || (backend->order == order &&
+				 fpr_has_fine(backend, order, fine) ==
+				 fpr_has_fine(backend, order, backend->fine)))
 			continue;
 		fz = fpr_build(backend, zone, order, fine);
 		if (!fz) {
@@ -274,10 +283,21 @@ static void fpr_exchange_all(struct fpr_zone **trackers)
 	}
 }
 
+/* The smallest order of a tracker when the order is @order. */
+static unsigned int fpr_finest_order(unsigned int order, bool fine)
+{
+	struct fpr_backend *backend;
+
+	list_for_each_entry(backend, &fpr_backends, node)
+		if (fpr_has_fine(backend, order, fine))
+			return fpr_fine_order(order);
+	return order;
+}
+
 /* Give all backends trackers of @order, or change nothing. */
 static int fpr_rebuild(unsigned int order, bool fine)
 {
-	unsigned int finest = fine ? fpr_fine_order(order) : order;
+	unsigned int finest = fpr_finest_order(order, fine);
 	struct fpr_zone **trackers;
 	struct fpr_backend *backend;
 
@@ -299,18 +319,19 @@ static int fpr_rebuild(unsigned int order, bool fine)
 	return 0;
 }
 
+/* Also those of nodes that have gone offline: they may come back. */
 static void fpr_remove_trackers(struct fpr_backend *backend)
 {
-	struct zone *zone;
+	unsigned int i;
 
-	for_each_zone(zone) {
+	for (i = 0; i < nr_node_ids * MAX_NR_ZONES; i++) {
 		struct fpr_zone *fz;
 
-		if (!node_isset(zone_to_nid(zone), backend->nodes))
+		fz = rcu_dereference_protected(fpr_table[i],
+					       lockdep_is_held(&fpr_mutex));
+		if (!fz || fz->backend != backend)
 			continue;
-		fz = fpr_publish(zone, NULL);
-		if (!fz)
-			continue;
+		fpr_publish(fz->zone, NULL);
 		synchronize_rcu();
 		fpr_zone_free(fz);
 	}
@@ -483,6 +504,25 @@ unsigned long fpr_pending_pages(void)
 	return pages;
 }
 
+/* Pages that are off the free lists because they are being reported. */
+unsigned long fpr_isolated_pages(void)
+{
+	unsigned long pages = 0;
+	struct fpr_zone *fz;
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_table))
+		return 0;
+	rcu_read_lock();
+	for_each_populated_zone(zone) {
+		fz = fpr_zone_get(zone);
+		if (fz)
+			pages += READ_ONCE(fz->isolated);
+	}
+	rcu_read_unlock();
+	return pages;
+}
+
 /*
  * The highest age, in jiffies, at which the zones were last reported.  Where
  * nothing is pending, what is freed next is due at the age that was asked for.
@@ -645,6 +685,7 @@ static void fpr_backend_destroy(struct fpr_backend *backend)
 		destroy_workqueue(backend->wq);
 	kvfree(backend->candidates);
 	fpr_batch_destroy(&backend->batch);
+	kfree_const(backend->name);
 	kfree(backend);
 }
 
@@ -669,7 +710,10 @@ struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev)
 	return NULL;
 }
 
-/* All backends in an array that NULL ends, or NULL for no memory. */
+/*
+ * All backends in an array that NULL ends, or NULL for no memory.  What a driver
+ * registered may go while they are referenced.
+ */
 struct fpr_backend **fpr_backends_get(void)
 {
 	struct fpr_backend **backends, *backend;
@@ -681,8 +725,6 @@ struct fpr_backend **fpr_backends_get(void)
 		return NULL;
 	guard(mutex)(&fpr_mutex);
 	list_for_each_entry(backend, &fpr_backends, node) {
-		if (backend->stopping)
-			continue;
 		refcount_inc(&backend->refs);
 		backends[nr++] = backend;
 	}
@@ -707,7 +749,8 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	if (!backend)
 		return NULL;
 	backend->prdev = prdev;
-	backend->name = fpr_name(prdev);
+	backend->name = kstrdup_const(fpr_name(prdev), GFP_KERNEL);
+	backend->holds = prdev->restore;
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
 	backend->order = FPR_ORDER_UNSET;
 	backend->held_max = prdev->held_max ?: ULONG_MAX;
@@ -720,7 +763,7 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 				      WQ_UNBOUND | WQ_FREEZABLE, 1);
 	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
 	if (fpr_batch_init(&backend->batch, capacity, prdev->merge) ||
-	    !backend->wq || !backend->candidates) {
+	    !backend->wq || !backend->candidates || !backend->name) {
 		fpr_backend_destroy(backend);
 		return NULL;
 	}
@@ -1024,13 +1067,17 @@ EXPORT_SYMBOL_GPL(page_reporting_flush);
 
 /* === Memory hotplug === */
 
-/* Replace the tracker of @zone by a longer one that has the same segments. */
+/*
+ * Replace the tracker of @zone by a longer one that has the same segments.  It
+ * has room for as much again, because memory comes in many small portions.
+ */
 static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 				 struct zone *zone)
 {
+	unsigned long end = zone_end_pfn(zone) + zone->spanned_pages;
 	struct fpr_zone *old, *fz;
 
-	fz = fpr_alloc(backend, zone, backend->order, backend->fine);
+	fz = fpr_alloc(backend, zone, end, backend->order, backend->fine);
 	if (!fz)
 		return NULL;
 	fz->since = jiffies;
@@ -1061,7 +1108,7 @@ static struct fpr_zone *fpr_grow(struct fpr_backend *backend,
 static bool fpr_is_current(const struct fpr_backend *backend,
 			   const struct fpr_zone *fz)
 {
-	return fz->order == backend->order &&
+	return fz->backend == backend && fz->order == backend->order &&
 	       !fz->fine == !fpr_has_fine(backend, fz->order, backend->fine);
 }
 
@@ -1173,7 +1220,7 @@ static void fpr_await_batches(void)
 
 	guard(mutex)(&fpr_mutex);
 	list_for_each_entry(backend, &fpr_backends, node) {
-		if (!backend->prdev->restore)
+		if (!backend->holds)
 			continue;
 		mutex_lock(&backend->in_flight);
 		mutex_unlock(&backend->in_flight);
@@ -1252,7 +1299,8 @@ static int fpr_param_set_age(const char *val, const struct kernel_param *kp)
 
 	mutex_lock(&fpr_mutex);
 	err = param_set_uint_minmax(val, kp, 0, FPR_MS_MAX);
-	fpr_kick_all();
+	if (!err)
+		fpr_kick_all();
 	mutex_unlock(&fpr_mutex);
 	return err;
 }

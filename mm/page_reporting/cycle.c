@@ -207,7 +207,7 @@ static bool fpr_in_highatomic_pageblock(struct page *page)
 
 static bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)
 {
-	bool holds = fz->backend->prdev->restore;
+	bool holds = fz->backend->holds;
 
 	return fpr_in_isolated_pageblock(page) ||
 	       fpr_in_highatomic_pageblock(page) ||
@@ -236,6 +236,7 @@ static void fpr_defer_block(struct fpr_zone *fz, unsigned long pfn)
 {
 	fpr_restamp(fz, pfn, jiffies);
 	fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
+	trace_page_reporting_defer(fz->zone, pfn, fpr_block_pages(fz));
 }
 
 /* The block at @pfn is not free: drop its bit. */
@@ -252,6 +253,7 @@ static void fpr_skip_block(struct fpr_zone *fz, unsigned long pfn)
 	if (page && fpr_is_held(page))
 		return;
 	fpr_count(FPR_SKIPPED, fpr_block_pages(fz));
+	trace_page_reporting_skip(fz->zone, pfn, fpr_block_pages(fz));
 }
 
 /*
@@ -348,20 +350,16 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 }
 
 /*
- * Free pages above the high watermark.  Memory that not every allocation may
- * use does not count, though it may be reported: CMA and high-atomic.  What is
- * given away for longer than a batch must leave the zone more than that.
+ * Free pages above the high watermark.  What is given away for longer than a
+ * batch must leave the zone more than that.
  */
 static unsigned long fpr_spare_pages(struct zone *zone,
 				     const struct fpr_backend *backend)
 {
-	unsigned long taken = high_wmark_pages(zone) +
-			      zone_page_state(zone, NR_FREE_CMA_PAGES) +
-			      READ_ONCE(zone->nr_free_highatomic) +
-			      page_reporting_held(zone);
+	unsigned long taken = high_wmark_pages(zone) + fpr_unusable_pages(zone);
 	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
 
-	if (backend->prdev->restore)
+	if (backend->holds)
 		taken += fpr_held_reserve(zone);
 	return free > taken ? free - taken : 0;
 }
@@ -394,8 +392,7 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 				      unsigned int nr)
 {
 	struct fpr_batch *batch = &backend->batch;
-	unsigned long room = backend->prdev->restore ? fpr_held_room(backend) :
-						       ULONG_MAX;
+	unsigned long room = backend->holds ? fpr_held_room(backend) : ULONG_MAX;
 	struct fpr_zone *whole, *fz;
 	unsigned int i = 0;
 
@@ -414,7 +411,7 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 	if (fz && i < nr)
 		fpr_rewind(fz, scan, &backend->candidates[i], nr - i);
 	if (whole)
-		whole->isolated = batch->isolated_pages;
+		WRITE_ONCE(whole->isolated, batch->isolated_pages);
 	spin_unlock_irq(&zone->lock);
 	return i;
 }
@@ -455,10 +452,10 @@ static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 	int err;
 
 	fpr_batch_seal(batch);
-	if (prdev->restore)
+	if (backend->holds)
 		fpr_conceal_batch(batch);
 	err = prdev->report(prdev, batch->sgl, batch->nr_entries);
-	if (prdev->restore)
+	if (backend->holds)
 		fpr_reveal_failed(batch, err);
 	fpr_count(FPR_BATCHES, 1);
 	trace_page_reporting_batch(zone, batch->order, batch->nr_entries,
@@ -588,14 +585,14 @@ static unsigned long fpr_return_stage(struct zone *zone,
 
 	batch->healthy = batch->poisoned == fpr_poisoned_pages();
 	spin_lock_irq(&zone->lock);
-	if (backend->prdev->restore)
+	if (backend->holds)
 		fpr_hold_batch(zone, batch, err);
 	else
 		fpr_put_back_batch(batch);
 	/* A tracker of another order was built with every block pending. */
 	fz = fpr_zone_get_locked(zone);
 	if (fz)
-		fz->isolated = 0;
+		WRITE_ONCE(fz->isolated, 0);
 	fz = fpr_level(fz, batch->fine);
 	if (fz && fz->order != batch->order)
 		fz = NULL;
@@ -697,7 +694,8 @@ static void fpr_aim(struct fpr_backend *backend, struct zone *zone,
 	}
 	rcu_read_lock();
 	fz = fpr_level(fpr_zone_get(zone), scan->fine);
-	if (fz)
+	/* The finer order holds nothing back. */
+	if (fz && !scan->fine)
 		reserve = fpr_reserved_blocks(fz);
 	if (reserve)
 		fpr_take_census(fz, &backend->census, scan->now, ceiling);
@@ -771,8 +769,7 @@ static void fpr_note_failed_entries(struct fpr_scan *scan,
 static u32 fpr_scarce_wait(const struct fpr_backend *backend,
 			   const struct fpr_scan *scan)
 {
-	return backend->prdev->restore ? max(scan->ceiling, FPR_RETRY) :
-					 FPR_RETRY;
+	return backend->holds ? max(scan->ceiling, FPR_RETRY) : FPR_RETRY;
 }
 
 /*
@@ -834,11 +831,17 @@ static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
 		if (!pass->err)
 			next = min(next, fpr_pass_zone(backend, zone, true,
 						       pass));
+		/* Pieces may have turned out to be whole blocks. */
+		if (!pass->err && pass->flush && READ_ONCE(backend->fine))
+			next = min(next, fpr_pass_zone(backend, zone, false,
+						       pass));
 		if (pass->err)
 			break;
 	}
 	if (next != FPR_NEVER)
 		fpr_schedule(backend, next);
+	trace_page_reporting_pass(backend->name, pass->flush, pass->pages,
+				  pass->err);
 }
 
 /*
@@ -847,9 +850,10 @@ static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
  */
 static bool fpr_backoff_over(struct fpr_backend *backend)
 {
-	s32 left = backend->retry_at - (u32)jiffies;
+	u32 left = fpr_backoff_left(backend->backoff, backend->retry_at,
+				    jiffies);
 
-	if (!backend->backoff || left <= 0)
+	if (!left)
 		return true;
 	fpr_schedule(backend, left);
 	return false;

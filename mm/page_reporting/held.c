@@ -111,6 +111,16 @@ unsigned long fpr_held_pages(const struct fpr_backend *backend)
 	return pages;
 }
 
+/*
+ * Free pages of @zone that not every allocation may use: those that are held,
+ * and though they may be reported, those of CMA and high-atomic pageblocks.
+ */
+unsigned long fpr_unusable_pages(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_CMA_PAGES) +
+	       READ_ONCE(zone->nr_free_highatomic) + page_reporting_held(zone);
+}
+
 /* === Holding === */
 
 /*
@@ -189,13 +199,13 @@ void fpr_hold(struct zone *zone, const struct fpr_range *entry)
 
 static void fpr_note_restore(struct fpr_held *held, int err)
 {
-	if (!err) {
-		held->backoff = 0;
-		return;
-	}
-	held->backoff = min(fpr_next_backoff(held->backoff, 1),
-			    FPR_RESTORE_BACKOFF_MAX);
-	held->retry_at = jiffies + held->backoff;
+	u32 backoff = 0;
+
+	if (err)
+		backoff = min(fpr_next_backoff(held->backoff, 1),
+			      FPR_RESTORE_BACKOFF_MAX);
+	WRITE_ONCE(held->backoff, backoff);
+	WRITE_ONCE(held->retry_at, (u32)jiffies + backoff);
 }
 
 static bool fpr_has_poison(const struct fpr_range *block)
@@ -286,7 +296,7 @@ static struct page *fpr_find_smaller(struct fpr_held *held, unsigned int order)
 static bool fpr_short_of_memory(struct zone *zone)
 {
 	return zone_page_state(zone, NR_FREE_PAGES) <
-	       page_reporting_held(zone) + high_wmark_pages(zone);
+	       fpr_unusable_pages(zone) + high_wmark_pages(zone);
 }
 
 /*
@@ -305,11 +315,13 @@ static struct page *fpr_find_wanted(struct zone *zone, struct fpr_held *held,
 
 static bool fpr_must_wait(const struct fpr_held *held)
 {
-	return held->backoff && (s32)(held->retry_at - (u32)jiffies) > 0;
+	return fpr_backoff_left(READ_ONCE(held->backoff),
+				READ_ONCE(held->retry_at), jiffies);
 }
 
 /* The part of page_reporting_restore() that is not inlined. */
-bool __page_reporting_restore(struct zone *zone, unsigned int order)
+bool __page_reporting_restore(struct zone *zone, unsigned int order,
+			      unsigned long reserve)
 {
 	struct page *page = NULL;
 	struct fpr_backend *backend;
@@ -317,13 +329,16 @@ bool __page_reporting_restore(struct zone *zone, unsigned int order)
 	bool restored = false;
 	unsigned long flags;
 
-	if (!__page_reporting_held(zone))
+	if (!__page_reporting_held(zone) ||
+	    zone_page_state(zone, NR_FREE_PAGES) <= reserve)
 		return false;
 	held = fpr_held_of(zone);
+	if (fpr_must_wait(held))
+		return false;
 	rcu_read_lock();
 	spin_lock_irqsave(&zone->lock, flags);
 	backend = held->backend;
-	if (backend && !fpr_must_wait(held))
+	if (backend)
 		page = fpr_find_wanted(zone, held, order);
 	if (page)
 		fpr_unlink(zone, page);
@@ -486,7 +501,7 @@ unsigned long fpr_held_reserve(struct zone *zone)
 /* A limit that was lowered is obeyed by the next pass. */
 void fpr_obey_limit(struct fpr_backend *backend)
 {
-	if (backend->prdev->restore &&
+	if (backend->holds &&
 	    fpr_restore_excess(backend, fpr_held_limit(backend)))
 		fpr_schedule(backend, HZ);
 }
@@ -497,12 +512,15 @@ void fpr_obey_limit(struct fpr_backend *backend)
  * @pages:	number of pages that may be held at most
  *
  * Restores what exceeds the limit.  What the hypervisor does not give back now
- * stays held, and is restored later.
+ * stays held, and is restored later.  Waits for allocations that are restoring
+ * a block, because that is held again if it fails.
  *
- * Context: Process context, may sleep.  Takes an internal mutex.
+ * Context: Process context, may sleep.  Takes an internal mutex; must not be
+ * called from the report callback.
  * Return:
  * * %0		- no more than @pages pages are held
  * * %-ENODEV	- the backend is not registered
+ * * %-EAGAIN	- an allocation failed to restore a block meanwhile
  * * another error with which the restore callback failed
  */
 int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
@@ -517,6 +535,9 @@ int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
 	/* A batch that is on its way is held when it returns. */
 	flush_work(&backend->work);
 	err = fpr_restore_excess(backend, pages);
+	synchronize_rcu();
+	if (!err && fpr_held_pages(backend) > pages)
+		err = -EAGAIN;
 	fpr_schedule(backend, 1);
 	fpr_backend_put(backend);
 	return err;
@@ -531,7 +552,7 @@ int fpr_held_attach(struct fpr_backend *backend)
 	unsigned int i, order;
 
 	lockdep_assert_held(&fpr_mutex);
-	if (!backend->prdev->restore)
+	if (!backend->holds)
 		return 0;
 	if (!table) {
 		table = kvcalloc(fpr_held_slots(), sizeof(*table), GFP_KERNEL);
@@ -569,6 +590,16 @@ static unsigned long fpr_abandon(struct zone *zone)
 	return pages;
 }
 
+/* Also on nodes that have gone offline, which may come back. */
+static void fpr_held_forget(const struct fpr_backend *backend)
+{
+	unsigned int i;
+
+	for (i = 0; i < fpr_held_slots(); i++)
+		if (fpr_held_table[i].backend == backend)
+			WRITE_ONCE(fpr_held_table[i].backend, NULL);
+}
+
 /*
  * Restore everything before the backend goes.  Its worker has ended.  Waits
  * for allocations that are restoring a block.
@@ -578,7 +609,7 @@ void fpr_held_detach(struct fpr_backend *backend)
 	unsigned long lost = 0;
 	struct zone *zone;
 
-	if (!backend->prdev->restore)
+	if (!backend->holds)
 		return;
 	fpr_restore_excess(backend, 0);
 	for_each_zone(zone)
@@ -589,6 +620,7 @@ void fpr_held_detach(struct fpr_backend *backend)
 	for_each_zone(zone)
 		if (node_isset(zone_to_nid(zone), backend->nodes))
 			lost += fpr_abandon(zone);
+	fpr_held_forget(backend);
 	atomic_long_add(lost, &fpr_lost);
 	if (lost)
 		pr_err("backend %s did not get %lu kB back from the hypervisor, they are lost to this system\n",
@@ -601,7 +633,7 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 {
 	unsigned long left;
 
-	if (!backend->prdev->restore)
+	if (!backend->holds)
 		return 0;
 	/* A batch that is on its way is held when it returns. */
 	flush_work(&backend->work);

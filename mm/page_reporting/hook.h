@@ -31,7 +31,8 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int freed_order,
 				  unsigned int merged_order);
 unsigned long __page_reporting_held(struct zone *zone);
-bool __page_reporting_restore(struct zone *zone, unsigned int order);
+bool __page_reporting_restore(struct zone *zone, unsigned int order,
+			      unsigned long reserve);
 int page_reporting_restore_range(unsigned long start_pfn,
 				 unsigned long end_pfn);
 
@@ -76,8 +77,11 @@ static inline unsigned long page_reporting_held(struct zone *zone)
  * @zone:	zone in which an allocation found too little
  * @order:	order of the allocation
  * @alloc_flags: how it is made
+ * @highest_zoneidx: highest zone that it may use
  *
  * Restores one block, so that the caller looks again whether that is enough.
+ * What the zone reserves for allocations that cannot use higher zones is not
+ * touched.
  *
  * Context: Any in which memory is allocated, with no lock of the allocator
  * held.
@@ -85,14 +89,19 @@ static inline unsigned long page_reporting_held(struct zone *zone)
  */
 static inline bool page_reporting_restore(struct zone *zone,
 					  unsigned int order,
-					  unsigned int alloc_flags)
+					  unsigned int alloc_flags,
+					  int highest_zoneidx)
 {
+	unsigned long reserve;
+
 	if (!static_branch_unlikely(&page_reporting_holding))
 		return false;
+	reserve = alloc_flags & ALLOC_NO_WATERMARKS ?
+			0 : zone->lowmem_reserve[highest_zoneidx];
 	/* It takes nothing smaller from memory of another migratetype. */
 	if (alloc_flags & ALLOC_NOFRAGMENT)
 		order = max_t(unsigned int, order, pageblock_order);
-	return __page_reporting_restore(zone, order);
+	return __page_reporting_restore(zone, order, reserve);
 }
 #else /* CONFIG_PAGE_REPORTING */
 static inline void page_reporting_notify_free(struct zone *zone,
@@ -109,7 +118,8 @@ static inline unsigned long page_reporting_held(struct zone *zone)
 
 static inline bool page_reporting_restore(struct zone *zone,
 					  unsigned int order,
-					  unsigned int alloc_flags)
+					  unsigned int alloc_flags,
+					  int highest_zoneidx)
 {
 	return false;
 }

@@ -92,7 +92,6 @@ struct fpr_swing {
  * @isolated:	pages that a batch has taken off the free lists
  * @age:	age at which the last pass reported, in jiffies
  * @summary:	a bit per segment, set while any of its blocks is pending
- * @rcu:	for freeing, the collect stage reads without a lock
  * @segments:	NULL where there is no memory
  *
  * Members from @nr_pending on are written under zone->lock; the others do not
@@ -114,7 +113,6 @@ struct fpr_zone {
 	unsigned long isolated;
 	u32 age;
 	unsigned long *summary;
-	struct rcu_head rcu;
 	struct fpr_segment __rcu *segments[] __counted_by(nr_segments);
 };
 
@@ -212,6 +210,7 @@ struct fpr_batch {
  * @node:	in fpr_backends, under fpr_mutex
  * @nodes:	NUMA nodes it reports, constant
  * @name:	for humans, constant
+ * @holds:	what it reports is held, because it has a restore callback, constant
  * @order:	order of its trackers, written under fpr_mutex
  * @fine:	a finer order was asked for when they were built, same
  * @held_max:	pages that may be held for it, written without a lock
@@ -238,6 +237,7 @@ struct fpr_backend {
 	struct list_head node;
 	nodemask_t nodes;
 	const char *name;
+	bool holds;
 	unsigned int order;
 	bool fine;
 	unsigned long held_max;
@@ -311,6 +311,7 @@ int fpr_set_fine_age(unsigned int ms);
 void fpr_set_enabled(bool enabled);
 void fpr_kick_all(void);
 unsigned long fpr_pending_pages(void);
+unsigned long fpr_isolated_pages(void);
 u32 fpr_current_age(void);
 unsigned long fpr_last_flush_pages(void);
 struct fpr_zone *fpr_zone_get(struct zone *zone);
@@ -417,6 +418,7 @@ bool fpr_pass_wanted(unsigned long excess_kb, unsigned long threshold_kb,
 		     u32 waited, u32 max_delay);
 bool fpr_may_isolate(unsigned long spare, unsigned long isolated,
 		     unsigned long more);
+u32 fpr_backoff_left(u32 backoff, u32 retry_at, u32 now);
 u32 fpr_next_backoff(u32 backoff, u32 base);
 
 /* cycle.c */
@@ -436,6 +438,7 @@ unsigned long fpr_held_pages(const struct fpr_backend *backend);
 unsigned long fpr_held_room(const struct fpr_backend *backend);
 bool fpr_has_holes(unsigned long start_pfn, unsigned long end_pfn);
 unsigned long fpr_held_reserve(struct zone *zone);
+unsigned long fpr_unusable_pages(struct zone *zone);
 void fpr_obey_limit(struct fpr_backend *backend);
 void fpr_conceal(const struct fpr_range *entry);
 void fpr_reveal(const struct fpr_range *entry);

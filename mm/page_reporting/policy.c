@@ -219,6 +219,17 @@ bool fpr_may_isolate(unsigned long spare, unsigned long isolated,
 	return isolated + more <= spare / FPR_SPARE_SHARE;
 }
 
+/*
+ * What is left at @now of a wait of @backoff until @retry_at.  More than all of
+ * it is a wait that is over for long.
+ */
+u32 fpr_backoff_left(u32 backoff, u32 retry_at, u32 now)
+{
+	u32 left = retry_at - now;
+
+	return left <= backoff ? left : 0;
+}
+
 /* The wait after another -EAGAIN, when the last one was @backoff. */
 u32 fpr_next_backoff(u32 backoff, u32 base)
 {

@@ -162,6 +162,15 @@ static ssize_t pending_kb_show(struct kobject *kobj,
 
 static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
 
+static ssize_t isolated_kb_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  fpr_isolated_pages() << (PAGE_SHIFT - 10));
+}
+
+static struct kobj_attribute isolated_kb_attr = __ATTR_RO(isolated_kb);
+
 static ssize_t held_kb_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
@@ -213,6 +222,7 @@ static struct attribute *fpr_attrs[] = {
 	&enabled_attr.attr,
 	&backend_attr.attr,
 	&pending_kb_attr.attr,
+	&isolated_kb_attr.attr,
 	&held_kb_attr.attr,
 	&held_max_kb_attr.attr,
 	&held_reserve_percent_attr.attr,
@@ -249,11 +259,11 @@ static ssize_t fpr_counter_show(struct kobject *kobj,
 				struct kobj_attribute *attr, char *buf)
 {
 	unsigned int index = attr - fpr_counter_attrs;
-	unsigned long value = atomic_long_read(&fpr_counters[index]);
+	u64 value = (unsigned long)atomic_long_read(&fpr_counters[index]);
 
 	if (index < FPR_NR_PAGE_COUNTERS)
 		value <<= PAGE_SHIFT - 10;
-	return sysfs_emit(buf, "%lu\n", value);
+	return sysfs_emit(buf, "%llu\n", value);
 }
 
 static struct attribute *fpr_stats_attrs[FPR_NR_COUNTERS + 1];

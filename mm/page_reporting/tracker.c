@@ -20,6 +20,9 @@
 
 #include "internal.h"
 
+/* Tracking is worth no process: rather fail than kill one. */
+#define FPR_GFP		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /*
  * Allocate the tracker of a zone without any segment.  Every page frame from
  * @start_pfn up to @end_pfn has a place in it.
@@ -32,10 +35,10 @@ struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
 	unsigned long nr = ((end_pfn - 1) >> shift) - base + 1;
 	struct fpr_zone *fz;
 
-	fz = kvzalloc(struct_size(fz, segments, nr), GFP_KERNEL);
+	fz = kvzalloc(struct_size(fz, segments, nr), FPR_GFP);
 	if (!fz)
 		return NULL;
-	fz->summary = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	fz->summary = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), FPR_GFP);
 	if (!fz->summary) {
 		kvfree(fz);
 		return NULL;
@@ -77,7 +80,7 @@ struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now)
 	unsigned int bit;
 
 	segment = kmem_cache_alloc_node(fpr_segment_cache,
-					GFP_KERNEL | __GFP_ZERO, nid);
+					FPR_GFP | __GFP_ZERO, nid);
 	if (!segment)
 		return NULL;
 	segment->pending = pending;

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run the benchmarks that are named, one after the other: see bench_runner.py."""
+"""Run the benchmarks that are named, one after the other: see bench_runner.py.
+
+One that this machine is too small for does not keep the others from running.
+"""
 
 import argparse
 import sys
@@ -19,6 +22,7 @@ from lab import (
     bench_scale,
     bench_xen,
 )
+from lab.bench_runner import STOPPED
 from lab.bench_runner import main as run_benchmark
 
 BENCHMARKS = {
@@ -40,8 +44,16 @@ def main() -> None:
     """Entry point of `make bench` and `make bench-NAME`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=BENCHMARKS)
+    refused = []
     for name in parser.parse_args().names:
-        run_benchmark(BENCHMARKS[name])
+        try:
+            run_benchmark(BENCHMARKS[name])
+        except SystemExit as why:
+            if str(why) == STOPPED:
+                raise
+            refused.append(f"{name}: {why}")
+    if refused:
+        raise SystemExit("\n".join(refused))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import asdict, dataclass
-from statistics import geometric_mean
+from statistics import mean
 
 from lab.bench_guest import (
     KIB_PER_MIB,
@@ -21,7 +21,7 @@ from lab.bench_guest import (
     start_program,
 )
 from lab.demo import Variant
-from lab.vm import Vm, VmError
+from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import RssSampler, sum_of_rises
 
 GAPS = (0.1, 0.4, 1.0, 2.0, 4.0)
@@ -29,9 +29,7 @@ CHURN_MIB = 384
 WARM_MIB = 1229
 CHURN_SECONDS = 60
 LEARNING_CYCLES = 2
-PAIRS = 8
-PAIR_GAPS = (0.1, 0.4, 1.0)
-PAIR_SECONDS = 20  # each half
+COUNTED_CYCLES = 40
 
 # What the programs of each pattern do, one after the other: MiB, the gap in ms
 # and for how many seconds; no MiB are a rest.
@@ -103,42 +101,30 @@ def churn(bench: Bench, variant: Variant, gap: float) -> Result:
     )
 
 
-def cycles_per_second(guest: Vm, command: str) -> float:
-    """Return how fast a churn runs, but for the first cycles."""
-    lines = [(time.monotonic(), line) for line in guest.stream(command, 600)]
-    ends = [at for at, line in lines if line.startswith("cycle ")]
-    if len(ends) <= LEARNING_CYCLES:
-        raise VmError(f"churn: only {len(ends)} cycles")
-    learned = ends[LEARNING_CYCLES - 1 :]
-    return (len(learned) - 1) / (learned[-1] - learned[0])
+def counted(bench: Bench, variant: Variant, gap: float) -> Result:
+    """Count the guest's instructions in a cycle, on one virtual CPU.
 
-
-def pairs(bench: Bench, gap: float) -> Result:
-    """Churn with reporting switched on and off in turn, in one guest.
-
-    Two guests differ by more than what is to be seen, though they run the same
-    kernel; within one, what drifts hits both halves of a pair.  Every other pair
-    begins with the second half.
+    Boots, hosts and what else these do make no difference to that.  It is what
+    taking, touching and freeing the memory takes, and whatever comes between;
+    what a pass does in a gap keeps nothing waiting.
     """
     mib = bench.mib(CHURN_MIB)
-    seconds = round(max(bench.seconds(PAIR_SECONDS), (LEARNING_CYCLES + 3) * gap))
-    command = f"churn -v -g {round(gap * 1000)} -s {seconds} {mib}"
-    on: list[float] = []
-    off: list[float] = []
-    with bench.guest(OURS, f"pairs-{gap:g}", 4 * mib) as guest:
-        for turn in range(2 * max(PAIRS // bench.scale, 2)):
-            enabled = turn % 4 in (0, 3)
-            guest.write(f"{SYSFS}/enabled", str(int(enabled)))
-            (on if enabled else off).append(cycles_per_second(guest, command))
-    ratios = [with_it / without for with_it, without in zip(on, off)]
-    return {
-        "gap": gap,
-        "ratio": round(geometric_mean(ratios), 3),
-        "least": round(min(ratios), 3),
-        "most": round(max(ratios), 3),
-        "on_per_second": [round(rate, 4) for rate in on],
-        "off_per_second": [round(rate, 4) for rate in off],
-    }
+    cycles = LEARNING_CYCLES + max(COUNTED_CYCLES // bench.scale, 3)
+    with Vm(
+        kernel_image(variant.kernel),
+        name=f"bench-counted-{gap:g}-{variant.name}",
+        accel="icount",
+        memory=f"{4 * mib + 512}M",
+        cpus=1,
+        balloon=variant.balloon,
+    ) as guest:
+        command = f"churn -v -g {round(gap * 1000)} -n {cycles} {mib}"
+        output = guest.run(command, 1200)
+    busy = [float(ms) for ms in re.findall(r"busy_ms=([\d.]+)", output)]
+    if len(busy) != cycles:
+        raise VmError(f"churn: {len(busy)} cycles instead of {cycles}")
+    # the emulated clock advances a nanosecond with each instruction
+    return {"gap": gap, "million_instructions": round(mean(busy[LEARNING_CYCLES:]), 3)}
 
 
 def age(bench: Bench, pattern: str) -> Result:

@@ -38,8 +38,8 @@ h2 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .3rem; }
 .figures span { color: var(--soft); font-size: .88rem; }
 section { background: var(--card); border: 1px solid var(--line);
   border-radius: .9rem; padding: 1.5rem 1.3rem; margin: 0 0 1.6rem; }
-img { width: 100%; height: auto; border-radius: .5rem; background: #fff;
-  margin: .7rem 0; }
+img { width: 100%; min-width: 42rem; height: auto; border-radius: .5rem;
+  background: #fff; margin: .7rem 0; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .88rem; min-width: 100%;
   font-variant-numeric: tabular-nums; }
@@ -122,7 +122,8 @@ def size_note(chapter: Chapter) -> Iterable[str]:
 def image(path: Path, what: str) -> str:
     """Return a picture as part of the page."""
     data = b64encode(path.read_bytes()).decode()
-    return f'<img alt="{escape(what)}" src="data:image/png;base64,{data}">'
+    source = f"data:image/png;base64,{data}"
+    return f'<div class="scroll"><img alt="{escape(what)}" src="{source}"></div>'
 
 
 def table(content: Table) -> str:
@@ -156,7 +157,8 @@ def provenance(chapter: Chapter) -> str:
     where = ": not run here, kept in the repository" if chapter.kept else ""
     return (
         f"<details><summary>Machine, versions, command{where}</summary>"
-        f"<p>{escape(machine)}; {escape(data['qemu'])}, guests with"
+        f"<p>{escape(machine)}; {escape(data.get('source', 'linux-source-6.12'))},"
+        f" {escape(data['qemu'])}, guests with"
         f" {escape(data['accelerator'].upper())}. From {first} to {last}, version"
         f" {escape(', '.join(chapter.commits))} of the repository.</p>"
         f"<p><code>{escape(data['command'])}</code></p></details>"

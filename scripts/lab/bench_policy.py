@@ -14,7 +14,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import bench_churn, bench_fine, bench_pieces, bench_plot, bench_return
-from lab.bench_guest import NONE, OURS, VARIANTS
+from lab.bench_guest import NONE, OURS, STOCK, VARIANTS
 from lab.bench_runner import Benchmark, Measure, Step, main
 
 RETURN_MIB = (256, 1024, 3072)
@@ -30,8 +30,8 @@ def steps() -> list[Step]:
             for gap in bench_churn.GAPS
         ),
         *(
-            Step(f"pairs-{gap:g}", 400, pairing(gap), (OURS,))
-            for gap in bench_churn.PAIR_GAPS
+            Step(f"counted-{gap:g}", 60, counting(gap), (OURS, STOCK, NONE))
+            for gap in bench_churn.GAPS
         ),
         Step("many", 260, bench_return.together, VARIANTS),
         Step("mixed", 110, bench_return.beside_churn, VARIANTS),
@@ -54,9 +54,9 @@ def churning(gap: float) -> Measure:
     return lambda bench, variant: bench_churn.churn(bench, variant, gap)
 
 
-def pairing(gap: float) -> Measure:
-    """Return the benchmark that switches reporting on and off in one guest."""
-    return lambda bench, _: bench_churn.pairs(bench, gap)
+def counting(gap: float) -> Measure:
+    """Return the benchmark of one gap that counts instructions."""
+    return lambda bench, variant: bench_churn.counted(bench, variant, gap)
 
 
 def aging(pattern: str) -> Measure:

@@ -18,6 +18,7 @@ SHOWN = (
     ("churn-", "cycles", "cycles of the churn, gaps of {} s"),
     ("churn-", "mean_ms", "ms for an allocation of it, gaps of {} s"),
     ("churn-", "host_faults", "minor faults of the host, gaps of {} s"),
+    ("counted-", "million_instructions", "million instructions a cycle, gaps of {} s"),
     ("pieces", "redundancy", "times that freed memory is reported"),
 )
 RETURN_GOAL = 1.0
@@ -82,7 +83,8 @@ def fine_tables(results: Results) -> list[Table]:
                 str(row["back_mib"]),
                 f"{row['huge_before_mib']} → {row['huge_after_mib']}",
                 f"{row['batches']:,}",
-                f"{row['instructions_per_mib']:,}",
+                show(row["pieces_mib"], ","),
+                show(row["instructions_per_mib"], ","),
             )
         )
     caption = (
@@ -90,26 +92,42 @@ def fine_tables(results: Results) -> list[Table]:
         " memory in use, and hardly a block of 2 MiB is whole"
     )
     head = ("pieces of", "MiB back", "huge pages of the host, MiB", "batches",
-            "guest instructions per MiB")
+            "MiB in pieces", "guest instructions per MiB of these")
     return [Table(caption, head, rows)]
+
+
+def speeds(results: Results, variant: str) -> dict[float, float]:
+    """Return by gap how fast a churn runs, as a share of that without reporting.
+
+    The gap is part of a cycle; the emulator's processor does a billion
+    instructions a second.
+    """
+    found = {}
+    for key, result in results.items():
+        base = results.get(f"{key.split('/')[0]}/none")
+        if key.startswith("counted-") and key.endswith(f"/{variant}") and base:
+            gap_ms = 1000 * float(result["gap"])
+            without = gap_ms + float(base["million_instructions"])
+            with_it = gap_ms + float(result["million_instructions"])
+            found[float(result["gap"])] = without / with_it
+    return found
 
 
 def cycles_reading(results: Results) -> list[str]:
     """Say whether the churn was slowed down."""
-    found = [results[key] for key in results if key.startswith("pairs-")]
-    if not found:
+    ours, stock = speeds(results, "ours"), speeds(results, "stock")
+    if not ours:
         return []
-    listed = ", ".join(
-        f"{pair['ratio']:.3f} at {pair['gap']:g} s ({pair['least']:.2f} to"
-        f" {pair['most']:.2f} in {len(pair['on_per_second'])} pairs)"
-        for pair in found
-    )
-    least = min(pair["ratio"] for pair in found)
+    listed = ", ".join(f"{speed:.4f} at {gap:g} s" for gap, speed in ours.items())
+    theirs = ", ".join(f"{speed:.4f}" for speed in stock.values())
+    reached = verdict(min(ours.values()) >= CYCLES_GOAL)
     return [
         "The cycles in the table are of one boot each, and boots differ by more than"
-        " the kernels. With reporting switched on and off in turn in one guest, the"
-        f" churn with it runs at this share of its speed without: {listed}; at least"
-        f" {CYCLES_GOAL}: {verdict(least >= CYCLES_GOAL)}."
+        " the kernels. By the guest's instructions, on a processor that does a billion"
+        f" a second, the churn runs at this share of its speed without reporting:"
+        f" {listed} (stock kernel: {theirs}); at least {CYCLES_GOAL}: {reached}. What"
+        " the host does to give memory again is not in that: it is what the share"
+        " given again and the host's minor faults tell."
     ]
 
 

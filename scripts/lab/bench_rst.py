@@ -88,7 +88,8 @@ def provenance(chapter: Chapter) -> str:
         f"Measured {when} with version {', '.join(chapter.commits)}: a machine with"
         f" {host['cpus']} CPUs ({host.get('processor', 'unknown')}),"
         f" {host.get('memory_gib', '?')} GiB and Linux {host['kernel']};"
-        f" {data['qemu']}, guests with {data['accelerator'].upper()}."
+        f" {data.get('source', 'linux-source-6.12')}, {data['qemu']}, guests with"
+        f" {data['accelerator'].upper()}."
         f" Command: {data['command']}"
     )
 

@@ -28,11 +28,12 @@ from lab.bench_guest import Bench, Result
 from lab.demo import REPORT, Variant, explain, first_line
 from lab.host_limit import HostError
 from lab.kernels import KernelError
-from lab.paths import ROOT
+from lab.paths import ROOT, STOCK_TREE
 from lab.rules import RuleError
+from lab.tree import PACKAGE_STAMP
 
-SETTINGS = ("SCALE", "ONLY", "VARIANT")
 SMOKE_SCALE = 16  # from here on a run only shows that it works
+STOPPED = "bench: stopped"
 LONG = ("series", "columns", "pattern")  # not shown on a line
 
 Results = dict[str, Result]
@@ -170,7 +171,8 @@ def processor() -> str:
 
 def head(name: str, bench: Bench) -> Result:
     """Return what the report says about the run."""
-    given = [f"{key}={os.environ[key]}" for key in SETTINGS if os.environ.get(key)]
+    given = [f"SCALE={bench.scale}"] if bench.scale != 1 else []
+    package = (STOCK_TREE / PACKAGE_STAMP).read_text(encoding="utf-8").strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "command": shlex.join(["make", f"bench-{name}", *given]),
@@ -180,6 +182,7 @@ def head(name: str, bench: Bench) -> Result:
             "processor": processor(),
             "memory_gib": round(memory / (1 << 30)),
         },
+        "source": f"linux-source-6.12 {package}",
         "qemu": first_line(vm.QEMU, "--version"),
         "accelerator": bench.accel,
         "scale": bench.scale,
@@ -191,20 +194,24 @@ def short(result: Result) -> str:
     return ", ".join(f"{k}={v}" for k, v in result.items() if k not in LONG)
 
 
-def left(tasks: list[Task], divisor: int) -> str:
-    """Say how long the tasks will take, about."""
+def expected(tasks: list[Task], divisor: int) -> float:
+    """Return how many seconds the tasks will take, about."""
     # booting and coming to rest takes its time at any scale
-    seconds = sum(max(task.step.seconds / divisor, 15) for task in tasks)
-    return f"about {seconds / 60:.0f} min left"
+    return sum(max(task.step.seconds / divisor, 15) for task in tasks)
 
 
 def run(bench: Bench, report: Report, tasks: list[Task]) -> None:
     """Do what is not done yet."""
     todo = [task for task in tasks if not report.has(task)]
     print(f"{len(tasks) - len(todo)} of {len(tasks)} steps were done before.")
+    start, slowness = time.monotonic(), 1.0
     for number, task in enumerate(todo):
         place = f"[{number + 1}/{len(todo)}] {task.step.name}, {task.variant.label}"
-        print(f"{place}: {left(todo[number:], bench.scale)}", flush=True)
+        if number:
+            took = time.monotonic() - start
+            slowness = took / expected(todo[:number], bench.scale)
+        minutes = slowness * expected(todo[number:], bench.scale) / 60
+        print(f"{place}: about {minutes:.0f} min left", flush=True)
         result = task.step.measure(bench, task.variant)
         print(f"    {short(result)}", flush=True)
         report.add(task, result)
@@ -231,7 +238,7 @@ def perform(benchmark: Benchmark) -> None:
 
 def stopped(_signal: int, _frame: object) -> None:
     """End like after ^C, so that what was set up is taken down."""
-    raise SystemExit("bench: stopped")
+    raise SystemExit(STOPPED)
 
 
 def main(benchmark: Benchmark) -> None:

@@ -136,9 +136,9 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
             holds.plot(sizes, [row["hold_ns"] / 1e3 for row in chosen], **looks)
     for axes, title in ((passes, "a pass (us)"), (holds, "longest lock hold (us)")):
         style(axes, f"{title}, blocks of 2 MiB")
-        axes.set_ylim(bottom=None)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        axes.autoscale(axis="y")  # a logarithmic axis has no zero
         axes.set_xticks(SIZES, [f"{size} GiB" for size in SIZES])
     passes.legend(frameon=False, fontsize=7)
     return [save(figure, folder / f"{name}.png")]

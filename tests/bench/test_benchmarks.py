@@ -57,8 +57,16 @@ CASES = (
         lambda found: {row[0] for row in found["series"]} == {"walk", "tracker"},
     ),
     Case(
-        "discard", "reuse", "free",
+        "discard", "reuse-1", "free",
         lambda found: found["lazy_mib"][-1] > found["touched_mib"] / 2,
+    ),
+    Case(
+        "discard", "neighbour-1", "dontneed",
+        lambda found: found["touch_seconds"] > 0,
+    ),
+    Case(
+        "xen", "cost", "on",
+        lambda found: found["dom0"]["given_mib"] > 0 and found["dom0"]["take_us"] > 0,
     ),
     Case(
         "build", "build", "ours",

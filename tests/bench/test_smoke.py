@@ -15,7 +15,8 @@ from lab import paths
 SCALE = "16"
 REPORT = paths.BUILD / "report" / f"policy-scale{SCALE}.json"
 STEPS = (
-    "return-3072", "churn-0.1", "pairs-0.1", "many", "mixed", "pieces", "age-bursty",
+    "return-3072", "churn-0.1", "counted-0.1", "many", "mixed", "pieces", "age-bursty",
+    "fine",
 )  # fmt: skip
 
 
@@ -54,11 +55,13 @@ def test_step_measures_something(result: tuple[str, dict[str, Any]]) -> None:
     expected: dict[str, Callable[[], object]] = {
         "return-3072": lambda: numbers["seconds_50"] > 0,
         "churn-0.1": lambda: numbers["cycles"] > 2 and numbers["risen_mib"] > 0,
-        "pairs-0.1": lambda: numbers["least"] > 0 and numbers["off_per_second"],
-        "many": lambda: numbers["peak_mib"] > numbers["idle_mib"],
-        "mixed": lambda: numbers["freed_mib"] > 0 and "seconds_95" in numbers,
+        "counted-0.1": lambda: numbers["million_instructions"] > 1,
+        "many": lambda: numbers["peak_mib"] > numbers["idle_mib"]
+        and numbers["seconds"] is not None,
+        "mixed": lambda: numbers["freed_mib"] > 0 and numbers["seconds_95"] is not None,
         "pieces": lambda: numbers["freed_mib"] > 0 and numbers["redundancy"] > 0,
         "age-bursty": lambda: len(numbers["series"]) > 3,
+        "fine": lambda: numbers["series"][0][1] > 0,
     }
     assert expected[name](), numbers
 

@@ -19,11 +19,12 @@
 
 static void usage(void)
 {
-	fputs("usage: churn [-v] [-p 4k|2m] [-g GAP_MS] [-s SECONDS] MIB\n"
+	fputs("usage: churn [-v] [-p 4k|2m] [-g GAP_MS] [-s SECONDS | -n CYCLES] MIB\n"
 	      "  -v  print a line for each cycle, too\n"
 	      "  -p  map with small or with huge pages (default 2m)\n"
 	      "  -g  pause between freeing and the next cycle (default 0)\n"
-	      "  -s  run this long (default 10)\n", stderr);
+	      "  -s  run this long (default 10)\n"
+	      "  -n  run so many cycles, however long that takes\n", stderr);
 	exit(2);
 }
 
@@ -41,8 +42,11 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* Returns the seconds that mapping and touching took. */
-static double cycle(size_t bytes, int advice)
+/*
+ * Returns the seconds that mapping and touching took, and in @busy those of the
+ * whole cycle.
+ */
+static double cycle(size_t bytes, int advice, double *busy)
 {
 	double start = now(), took;
 	char *memory;
@@ -60,19 +64,20 @@ static double cycle(size_t bytes, int advice)
 
 	if (munmap(memory, bytes))
 		fail("churn: munmap");
+	*busy = now() - start;
 	return took;
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long gap_ms = 0, seconds = 10, cycles = 0;
+	unsigned long gap_ms = 0, seconds = 10, most = 0, cycles = 0;
 	int advice = MADV_HUGEPAGE, verbose = 0;
-	double end, took, spent = 0;
+	double end, took, busy, spent = 0;
 	struct timespec gap;
 	size_t bytes;
 	int option;
 
-	while ((option = getopt(argc, argv, "vp:g:s:")) != -1) {
+	while ((option = getopt(argc, argv, "vp:g:s:n:")) != -1) {
 		if (option == 'v')
 			verbose = 1;
 		else if (option == 'p' && !strcmp(optarg, "4k"))
@@ -83,6 +88,8 @@ int main(int argc, char **argv)
 			gap_ms = strtoul(optarg, NULL, 10);
 		else if (option == 's')
 			seconds = strtoul(optarg, NULL, 10);
+		else if (option == 'n')
+			most = strtoul(optarg, NULL, 10);
 		else
 			usage();
 	}
@@ -93,11 +100,13 @@ int main(int argc, char **argv)
 	gap.tv_nsec = gap_ms % 1000 * 1000000;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (end = now() + seconds; now() < end; cycles++) {
-		took = cycle(bytes, advice);
+	end = now() + seconds;
+	for (; most ? cycles < most : now() < end; cycles++) {
+		took = cycle(bytes, advice, &busy);
 		spent += took;
 		if (verbose)
-			printf("cycle ms=%.1f\n", took * 1e3);
+			printf("cycle ms=%.1f busy_ms=%.6f\n", took * 1e3,
+			       busy * 1e3);
 		nanosleep(&gap, NULL);
 	}
 	printf("cycles=%lu mean_ms=%.1f\n", cycles,

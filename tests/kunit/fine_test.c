@@ -22,6 +22,9 @@
 #define FINE_ORDER	(MAX_PAGE_ORDER - FPR_SEGMENT_SHIFT)
 #define PIECE		BIT(FINE_ORDER)
 
+/* Much longer than a test takes, in ms. */
+#define AGES		FPR_MS_MAX
+
 static void start(struct kunit *test, unsigned int fine_age_ms)
 {
 	struct fake_backend *fake = test->priv;
@@ -202,6 +205,44 @@ static void test_becomes_whole_in_flight(struct kunit *test)
 	expect_clean_calls(test);
 }
 
+/* And a flush does not end before that. */
+static void test_flush_of_whole_block(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct zone *zone = page_zone(block->page);
+	struct fpr_range range = { block->pfn, MAX_ORDER_NR_PAGES };
+	struct fpr_zone *whole;
+	unsigned long pages;
+
+	start(test, 1);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	/* As if it had become whole without a notice. */
+	spin_lock_irq(&zone->lock);
+	whole = fpr_zone_get_locked(zone);
+	fpr_clear_pending(whole, block->pfn);
+	fpr_mark_pending(whole->fine, &range, jiffies);
+	spin_unlock_irq(&zone->lock);
+	WRITE_ONCE(fpr_tunables.enabled, true);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, MAX_ORDER_NR_PAGES, 1));
+	expect_clean_calls(test);
+}
+
+/* A backend that does not accept pieces notices nothing. */
+static void test_not_accepted(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(AGES));
+	KUNIT_EXPECT_LT(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_EQ(test, fpr_hook_order, MAX_PAGE_ORDER);
+}
+
 /* What was reported as a block is not reported again in pieces. */
 static void test_block_with_its_pieces(struct kunit *test)
 {
@@ -331,6 +372,8 @@ static struct kunit_case fine_cases[] = {
 	KUNIT_CASE(test_pieces_become_whole),
 	KUNIT_CASE(test_rest_of_skipped_block),
 	KUNIT_CASE(test_becomes_whole_in_flight),
+	KUNIT_CASE(test_flush_of_whole_block),
+	KUNIT_CASE(test_not_accepted),
 	KUNIT_CASE(test_block_with_its_pieces),
 	KUNIT_CASE(test_switched_on),
 	KUNIT_CASE(test_switched_under_load),

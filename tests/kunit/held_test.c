@@ -121,7 +121,7 @@ static void test_accounting(struct kunit *test)
 						   ALLOC_CMA));
 
 	/* Nothing is counted twice or lost on the way there and back. */
-	while (page_reporting_restore(zone, 0, 0))
+	while (restore_one(zone, 0, 0))
 		;
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), 0);
 	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free;
@@ -201,8 +201,7 @@ static void test_order_change(struct kunit *test)
 	fake_run_pass(test, fake);
 	for (i = 0; i < NR_BLOCKS; i++)
 		expect_held(test, blocks[i]);
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(page_zone(blocks[0]->page),
-						       0, 0));
+	KUNIT_EXPECT_TRUE(test, restore_one(page_zone(blocks[0]->page), 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 }
 
@@ -306,7 +305,7 @@ static void test_wanted_memory_is_learned(struct kunit *test)
 	zone = page_zone(blocks[0]->page);
 	note_free(zone);
 	before = atomic_long_read(refaulted);
-	KUNIT_ASSERT_TRUE(test, page_reporting_restore(zone, 0, 0));
+	KUNIT_ASSERT_TRUE(test, restore_one(zone, 0, 0));
 	spin_lock_irq(&zone->lock);
 	reserve = fpr_zone_get_locked(zone)->reserve;
 	spin_unlock_irq(&zone->lock);

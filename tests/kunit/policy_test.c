@@ -410,6 +410,24 @@ static void test_next_backoff(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpr_next_backoff(c->backoff, c->base), c->next);
 }
 
+static void test_backoff_left(struct kunit *test)
+{
+	u32 now;
+
+	/* Also where the clock wraps. */
+	for (now = -3; now != 3; now++) {
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(5, now + 5, now), 5);
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(5, now + 1, now), 1);
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(5, now, now), 0);
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(5, now - 1, now), 0);
+		/* Nobody has looked at it for so long that it seems ahead. */
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(5, now + 6, now), 0);
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(5, now + BIT(30), now),
+				0);
+		KUNIT_EXPECT_EQ(test, fpr_backoff_left(0, now, now), 0);
+	}
+}
+
 static struct kunit_case policy_cases[] = {
 	KUNIT_CASE_PARAM(test_due, due_gen_params),
 	KUNIT_CASE_PARAM(test_due_when_foretold, due_gen_params),
@@ -422,6 +440,7 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE_PARAM(test_pass_wanted, pass_gen_params),
 	KUNIT_CASE_PARAM(test_may_isolate, room_gen_params),
 	KUNIT_CASE_PARAM(test_next_backoff, backoff_gen_params),
+	KUNIT_CASE(test_backoff_left),
 	{}
 };
 

@@ -194,35 +194,58 @@ static void test_one_block_at_a_time(struct kunit *test)
 	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
 	unsigned long before = page_reporting_held(zone);
 
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0));
+	KUNIT_EXPECT_TRUE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), before - BLOCK_PAGES);
+}
+
+/* Hold a quarter of @block and nothing larger, and return it. */
+static struct page *hold_quarter(struct kunit *test, struct test_block *block)
+{
+	unsigned long quarter = BLOCK_PAGES / 4;
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER - 2;
+	fake_register_holder(test, fake);
+	test_block_free_part(block, quarter, quarter);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + quarter));
+	/* Others' memory may be large enough. */
+	while (restore_one(page_zone(block->page), MAX_PAGE_ORDER - 1, 0))
+		;
+	return block->page + quarter;
 }
 
 /* A large allocation is not helped by small blocks while memory is plenty. */
 static void test_too_small_blocks(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
-	unsigned int order = MAX_PAGE_ORDER - 2;
-	unsigned long quarter = BLOCK_PAGES / 4;
+	struct page *quarter = hold_quarter(test, block);
 	struct zone *zone = page_zone(block->page);
-	struct fake_backend *fake = test->priv;
+	unsigned int order = MAX_PAGE_ORDER - 2;
 
-	fake->prdev.order = order;
-	fake_register_holder(test, fake);
-	test_block_free_part(block, quarter, quarter);
-	fake_wait_quiet(test, fake);
-	fpr_set_enabled(false);
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + quarter));
+	KUNIT_EXPECT_FALSE(test, restore_one(zone, order + 1, 0));
+	KUNIT_EXPECT_TRUE(test, fpr_is_held(quarter));
+	KUNIT_EXPECT_TRUE(test, restore_one(zone, order, 0));
+	while (restore_one(zone, order, 0))
+		;
+	KUNIT_EXPECT_FALSE(test, fpr_is_held(quarter));
+}
 
-	/* Others' memory may be large enough. */
-	while (page_reporting_restore(zone, order + 1, 0))
+/* Where all that is free is of use to few only, memory is not plenty. */
+static void test_short_but_for_cma(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct page *quarter = hold_quarter(test, block);
+	struct zone *zone = page_zone(block->page);
+	long free = zone_page_state(zone, NR_FREE_PAGES);
+
+	mod_zone_page_state(zone, NR_FREE_CMA_PAGES, free);
+	while (restore_one(zone, MAX_PAGE_ORDER, 0))
 		;
-	KUNIT_EXPECT_TRUE(test, fpr_is_held(block->page + quarter));
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, order, 0));
-	while (page_reporting_restore(zone, order, 0))
-		;
-	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page + quarter));
+	mod_zone_page_state(zone, NR_FREE_CMA_PAGES, -free);
+	KUNIT_EXPECT_FALSE(test, fpr_is_held(quarter));
 }
 
 /*
@@ -244,13 +267,31 @@ static void test_no_fragments(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + BIT(order)));
 
 	/* Others' memory may be large enough. */
-	while (page_reporting_restore(zone, 0, ALLOC_NOFRAGMENT))
+	while (restore_one(zone, 0, ALLOC_NOFRAGMENT))
 		;
 	KUNIT_EXPECT_EQ(test, fpr_is_held(block->page + BIT(order)),
 			IS_ENABLED(CONFIG_ZONE_DMA32));
-	while (page_reporting_restore(zone, 0, 0))
+	while (restore_one(zone, 0, 0))
 		;
 	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page + BIT(order)));
+}
+
+/* What a zone reserves for allocations that need it is not for others. */
+static void test_lowmem_reserve(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	int higher = zone_idx(zone) + 1;
+	long reserve = zone->lowmem_reserve[higher];
+
+	zone->lowmem_reserve[higher] = LONG_MAX;
+	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, 0, 0, higher));
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0, higher - 1));
+	KUNIT_EXPECT_TRUE(test,
+			  page_reporting_restore(zone, 0, ALLOC_NO_WATERMARKS,
+						 higher));
+	zone->lowmem_reserve[higher] = reserve;
+	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0, higher));
 }
 
 static void test_range(struct kunit *test)
@@ -280,14 +321,14 @@ static void test_failure_backs_off(struct kunit *test)
 	unsigned long end;
 
 	fake->restore_error = -ENOMEM;
-	KUNIT_EXPECT_FALSE(test, page_reporting_restore(zone, 0, 0));
+	KUNIT_EXPECT_FALSE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), held);
 
 	/* However often an allocation asks, the hypervisor has peace. */
 	end = jiffies + HZ / 2;
 	while (time_before(jiffies, end)) {
-		page_reporting_restore(zone, 0, 0);
+		restore_one(zone, 0, 0);
 		attempts++;
 		cpu_relax();
 	}
@@ -305,7 +346,7 @@ static void test_failure_backs_off(struct kunit *test)
 	/* And when the hypervisor has memory again, it comes back. */
 	fake->restore_error = 0;
 	msleep(1100);
-	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0));
+	KUNIT_EXPECT_TRUE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_TRUE(test, is_restored(blocks[i]));
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 }
@@ -505,7 +546,7 @@ static int be_a_customer(void *data)
 	for (i = 0; i < ROUNDS; i++) {
 		struct page *page;
 
-		page_reporting_restore(customer->zone, 0, 0);
+		restore_one(customer->zone, 0, 0);
 		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
 				   MAX_PAGE_ORDER);
 		if (!page)
@@ -547,7 +588,9 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(test_demand, demand_gen_params),
 	KUNIT_CASE(test_one_block_at_a_time),
 	KUNIT_CASE(test_too_small_blocks),
+	KUNIT_CASE(test_short_but_for_cma),
 	KUNIT_CASE(test_no_fragments),
+	KUNIT_CASE(test_lowmem_reserve),
 	KUNIT_CASE(test_range),
 	KUNIT_CASE(test_failure_backs_off),
 	KUNIT_CASE(test_allocation_fails_cleanly),

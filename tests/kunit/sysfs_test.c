@@ -172,6 +172,31 @@ static void test_pending(struct kunit *test)
 					 1));
 }
 
+/* What the backend has is neither free nor pending, but shown. */
+static void test_isolated(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	long block_kb = MAX_ORDER_NR_PAGES * PAGE_SIZE / 1024;
+	long isolated_kb;
+
+	expect_content(test, "isolated_kb", "0\n");
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	expect_content(test, "isolated_kb", "0\n");
+	fake->block = true;
+	test_block_free(block);
+	wait_for_completion(&fake->entered);
+	isolated_kb = read_number(test, "isolated_kb");
+	KUNIT_EXPECT_GE(test, isolated_kb, block_kb);
+	/* Trackers of another order do not forget it. */
+	KUNIT_EXPECT_EQ(test, write_file(test, "order", "3"), 1);
+	KUNIT_EXPECT_EQ(test, read_number(test, "isolated_kb"), isolated_kb);
+	fake_let_go(fake);
+	fake_wait_quiet(test, fake);
+	expect_content(test, "isolated_kb", "0\n");
+}
+
 static void test_flush(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
@@ -233,6 +258,7 @@ static struct kunit_case sysfs_cases[] = {
 	KUNIT_CASE_PARAM(test_tunable, tunable_gen_params),
 	KUNIT_CASE(test_backend),
 	KUNIT_CASE(test_pending),
+	KUNIT_CASE(test_isolated),
 	KUNIT_CASE(test_flush),
 	KUNIT_CASE(test_current_age),
 	KUNIT_CASE_PARAM(test_counter, counter_gen_params),

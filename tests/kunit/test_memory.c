@@ -7,6 +7,7 @@
 #include <linux/spinlock.h>
 
 #include "../../internal.h"
+#include "../hook.h"
 #include "test_memory.h"
 
 /* Free pages one by one, and have them merge. */
@@ -116,4 +117,12 @@ unsigned long test_pages_astray(unsigned long pfn, unsigned long nr_pages)
 		strays += !is_free(pfn) && !page_count(pfn_to_page(pfn));
 	spin_unlock_irq(&zone->lock);
 	return strays;
+}
+
+/* Restore as an allocation does that may use no higher zone. */
+bool restore_one(struct zone *zone, unsigned int order,
+		 unsigned int alloc_flags)
+{
+	return page_reporting_restore(zone, order, alloc_flags,
+				      zone_idx(zone));
 }

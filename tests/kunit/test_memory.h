@@ -27,6 +27,8 @@ void test_block_free(struct test_block *block);
 bool test_block_take_back(struct test_block *block);
 void test_block_free_part(struct test_block *block, unsigned long first,
 			  unsigned long nr_pages);
+bool restore_one(struct zone *zone, unsigned int order,
+		 unsigned int alloc_flags);
 unsigned long test_pages_astray(unsigned long pfn, unsigned long nr_pages);
 
 #endif /* _MM_PAGE_REPORTING_TEST_MEMORY_H */

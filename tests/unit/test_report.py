@@ -47,5 +47,5 @@ def test_kept_results_can_be_shown(
     """Where nothing was run, the report shows what is kept, with its pictures."""
     monkeypatch.setattr(bench_report, "REPORT", tmp_path)
     shown = load(path.stem)
-    assert shown and shown.kept
+    assert shown is not None and shown.kept
     assert shown.pictures and shown.section.reading

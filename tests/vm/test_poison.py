@@ -44,6 +44,19 @@ def test_poison_known_to_the_host(boot: Boot) -> None:
         assert CORRUPTION not in vm.console_text()
 
 
+def test_poison_is_told_again_after_suspend(boot: Boot) -> None:
+    """The device was reset; what it does not know it would fill with zeroes."""
+    with boot("poison-suspend", append="page_poison=1") as vm:
+        be_aggressive(vm)
+        vm.write("/sys/module/suspend/parameters/pm_test_delay", 1)
+        vm.write("/sys/power/pm_test", "devices")
+        vm.write("/sys/power/state", "freeze")
+        assert backend(vm) == "virtio-balloon"
+        assert_reports(vm)
+        vm.run("touch-free 1024", timeout=120)
+        assert CORRUPTION not in vm.console_text()
+
+
 def test_zeroed_free_pages(boot: Boot) -> None:
     """With init_on_free the host discards, as it gives back zeroes."""
     with boot("init-on-free", append="init_on_free=1") as vm:

@@ -99,7 +99,9 @@ def books(guest: Domain | XenHost) -> Books:
     """Read the books; what is held must not change meanwhile."""
     host = guest.host if isinstance(guest, Domain) else guest
     domid = guest.id()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
+        assert time.monotonic() < deadline, "what is held changes all the time"
         held = held_kib(guest)
         current = int(guest.read(f"{BALLOON}/info/current_kb"))
         account, free_mib = host.account(), host.free_mib()

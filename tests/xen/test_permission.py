@@ -97,7 +97,7 @@ def test_boot_parameter(xen: XenHost) -> None:
 def test_limit_changes(pvh: Domain) -> None:
     """The node is obeyed while the domain runs."""
     everything = books(pvh)
-    for kib in (64 << 10, 16 << 10):
+    for kib in (64 << 10, 16 << 10, 48 << 10):
         set_node(pvh, str(kib))
         wait_until(lambda: reaches(pvh, kib), f"{kib} KiB held")
         assert books(pvh).elsewhere == everything.elsewhere

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import pytest
+from conftest import Start
 from holding import (
     BALLOON,
     books,
@@ -20,6 +22,12 @@ from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 # What the guest's own programs need and free meanwhile.
 NOISE_KIB = 8 << 10
+
+# What runs for two minutes: a check of its memory, and beside it what gives memory
+# away and takes it again.
+TRADED_MIB = 64
+CHECK = "integrity -t 2 -m 40 -s 120"
+TRADE = f"while touch-free {TRADED_MIB}; do sleep 1; done"
 
 # From memory freed to memory at Xen, with default settings.
 SECONDS = 5
@@ -84,6 +92,28 @@ def test_dom0(xen: XenHost) -> None:
     wait_until(lambda: len({free_after(xen, pause) for pause in (0, 1, 1)}) == 1,
                "Xen's free memory steady")
     goes_and_comes_back(xen, 150)
+
+
+def test_integrity_for_minutes(start: Start) -> None:
+    """Memory that comes and goes all the time, on several processors, is right."""
+    with ExitStack() as stack:
+        domains = [
+            stack.enter_context(start(f"long-{kind}", kind, mib=200, cpus=2))
+            for kind in QUICK_KINDS
+        ]
+        before = [books(domain) for domain in domains]
+        for domain in domains:
+            hold_eagerly(domain)
+            domain.run(f"({CHECK}; echo status $?) >/tmp/log 2>&1 &")
+            domain.run(f"({TRADE}) >/tmp/trade 2>&1 &")
+        for domain, account in zip(domains, before):
+            domain.run("until grep -q status /tmp/log; do sleep 1; done", timeout=300)
+            assert "no wrong word" in domain.read("/tmp/log")
+            assert number(domain, "stats/restored_kb") > 10 * TRADED_MIB << 10, "idle"
+            domain.run("killall sh touch-free; true")
+            switch(domain, "off")
+            after = books(domain)
+            assert (after.held, after.pages) == (0, account.pages)
 
 
 @pytest.mark.parametrize("domain", QUICK_KINDS, indirect=True)

@@ -98,6 +98,65 @@ TRACE_EVENT(page_reporting_entry,
 		  __entry->pages, __entry->reported)
 );
 
+DECLARE_EVENT_CLASS(page_reporting_block,
+
+	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages),
+
+	TP_ARGS(zone, pfn, pages),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned long, pfn)
+		__field(unsigned long, pages)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->pfn = pfn;
+		__entry->pages = pages;
+	),
+
+	TP_printk("nid=%d zone=%s pfn=0x%lx pages=%lu",
+		  __entry->nid, __get_str(zone), __entry->pfn,
+		  __entry->pages)
+);
+
+DEFINE_EVENT(page_reporting_block, page_reporting_skip,
+	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages),
+	TP_ARGS(zone, pfn, pages)
+);
+
+DEFINE_EVENT(page_reporting_block, page_reporting_defer,
+	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages),
+	TP_ARGS(zone, pfn, pages)
+);
+
+TRACE_EVENT(page_reporting_pass,
+
+	TP_PROTO(const char *name, bool flush, unsigned long pages, int err),
+
+	TP_ARGS(name, flush, pages, err),
+
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(bool, flush)
+		__field(unsigned long, kb)
+		__field(int, err)
+	),
+
+	TP_fast_assign(
+		__assign_str(name);
+		__entry->flush = flush;
+		__entry->kb = pages << (PAGE_SHIFT - 10);
+		__entry->err = err;
+	),
+
+	TP_printk("name=%s flush=%d kb=%lu err=%d", __get_str(name),
+		  __entry->flush, __entry->kb, __entry->err)
+);
+
 TRACE_EVENT(page_reporting_restore,
 
 	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages,
