@@ -60,7 +60,9 @@ struct bench_case {
 	bool spread;
 };
 
+/* A percentage of 0 stands for as many blocks as there are in a batch. */
 static const struct bench_case bench_cases[] = {
+	{ "order 9, few, spread", 9, 0, true },
 	{ "order 9, 1 %, front", 9, 1, false },
 	{ "order 9, 1 %, spread", 9, 1, true },
 	{ "order 9, 10 %, front", 9, 10, false },
@@ -130,6 +132,8 @@ static unsigned long nth_block(const struct bench *b, unsigned long n)
 
 static bool waits(const struct bench *b, unsigned long i)
 {
+	if (!b->how->percent)
+		return !(i % (b->nr / CAPACITY));
 	return hash_64(i, 32) % 100 < b->how->percent;
 }
 
@@ -481,6 +485,11 @@ static void scale_512_gib(struct kunit *test)
 	run(test, 512);
 }
 
+static void scale_1024_gib(struct kunit *test)
+{
+	run(test, 1024);
+}
+
 static void scale_4096_gib(struct kunit *test)
 {
 	run(test, 4096);
@@ -496,6 +505,7 @@ static struct kunit_case scale_bench_cases[] = {
 	SCALE_CASE(scale_8_gib),
 	SCALE_CASE(scale_64_gib),
 	SCALE_CASE(scale_512_gib),
+	SCALE_CASE(scale_1024_gib),
 	SCALE_CASE(scale_4096_gib),
 	{}
 };
