@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A backend that breaks the one rule that matters: besides the free blocks it
- * is given, it reports a page that is in use.  The integrity test loads it to
- * prove that such damage is noticed.
+ * A backend that can be told to break the one rule that matters: besides the
+ * free blocks it is given, it reports a page that is in use.  The integrity test
+ * loads it to prove that such damage is noticed.  It can also be told to take its
+ * time, as if the host were slow.
  *
  * It drives the virtio balloon device in place of virtio_balloon, and only its
  * reporting queue.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/page_reporting.h>
@@ -28,6 +30,10 @@ enum { INFLATE, DEFLATE, STATS, FREE_PAGE, REPORTING, NR_QUEUES };
 static unsigned long victim_pfn = NO_VICTIM;
 module_param(victim_pfn, ulong, 0644);
 MODULE_PARM_DESC(victim_pfn, "Page in use to report along with every batch");
+
+static unsigned int slow_ms;
+module_param(slow_ms, uint, 0644);
+MODULE_PARM_DESC(slow_ms, "Time that each batch takes longer");
 
 struct broken_backend {
 	struct virtqueue *vq;
@@ -77,6 +83,8 @@ static int broken_report(struct page_reporting_dev_info *reporting,
 		container_of(reporting, struct broken_backend, reporting);
 	int err = send(backend, sg, nents);
 
+	if (slow_ms)
+		msleep(slow_ms);
 	return err ? err : send_victim(backend);
 }
 
@@ -166,5 +174,5 @@ static struct virtio_driver broken_driver = {
 };
 
 module_virtio_driver(broken_driver);
-MODULE_DESCRIPTION("Reports a page in use, to test that it is noticed");
+MODULE_DESCRIPTION("Reports a page in use or is slow, for tests");
 MODULE_LICENSE("GPL");
