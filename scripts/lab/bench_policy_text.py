@@ -23,6 +23,7 @@ SHOWN = (
 )
 RETURN_GOAL = 1.0
 MIXED_GOAL = 3.0
+SETTLED_MIB = 16
 CHURN_GOAL = 5.0
 CYCLES_GOAL = 0.98
 REPORTS_GOAL = 1.05
@@ -131,6 +132,30 @@ def cycles_reading(results: Results) -> list[str]:
     ]
 
 
+def age_reading(results: Results) -> list[str]:
+    """Say what became of memory while the use of it changed."""
+    found = []
+    for key, result in results.items():
+        if not key.startswith("age-"):
+            continue
+        name = key.removeprefix("age-").split("/")[0]
+        peak = max(row[3] for row in result["series"])
+        least = min(row[3] for row in result["series"])
+        later = [row[0] for row in result["series"] if row[2] > SETTLED_MIB]
+        found.append(
+            f"{name}: the host had to give {result['risen_mib']} MiB in all, between"
+            f" {least} and {peak} MiB were there at a time, and after"
+            f" {max(later, default=0):.0f} s nothing waited any more"
+        )
+    if not found:
+        return []
+    return [
+        "The age over time is that of the youngest memory that was reported in a pass:"
+        " it is high while memory that is expected to be used again is kept, and the"
+        f" rest goes at 0.5 s all the same. {'; '.join(found)}."
+    ]
+
+
 def reading(results: Results) -> list[str]:
     """Interpret the numbers."""
     text = []
@@ -159,6 +184,7 @@ def reading(results: Results) -> list[str]:
             f" {verdict(churns[gap] <= CHURN_GOAL)}."
         )
     text += cycles_reading(results)
+    text += age_reading(results)
     reports = value(results, "pieces", "ours", "redundancy")
     if reports is not None:
         text.append(

@@ -46,7 +46,10 @@ def test_admin_guide_has_every_file() -> None:
 def test_abi_has_every_file() -> None:
     """Every file of sysfs is in the ABI document, and no other."""
     named = set(sources.abi_entries()) - {"", "stats/"}
-    assert named == sources.attributes()
+    ours = "/sys/module/page_reporting/parameters"
+    parameters = {f"{ours}/{name}" for name in sources.parameters()}
+    parameters.add("/sys/module/kernel/parameters/xen_page_reporting")
+    assert named == sources.attributes() | parameters
 
 
 @pytest.mark.parametrize("what", sorted(sources.abi_entries()))

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lab import bench_report
+from lab import bench_report, bench_scale
 from lab.bench_report import KEPT, Chapter, load
 from lab.bench_rst import chapters_of, document
 from lab.bench_section import Section
@@ -40,12 +41,37 @@ def test_kept_document_has_chapters_for_all_benchmarks() -> None:
     assert list(kept) == list(bench_report.SECTIONS)
 
 
-@pytest.mark.parametrize("path", KEPT.glob("*.json"), ids=lambda path: path.stem)
 def test_kept_results_can_be_shown(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing was run, the report shows what is kept, with its pictures."""
     monkeypatch.setattr(bench_report, "REPORT", tmp_path)
-    shown = load(path.stem)
-    assert shown is not None and shown.kept
-    assert shown.pictures and shown.section.reading
+    kept = list(KEPT.glob("*.json"))
+    assert kept
+    for path in kept:
+        shown = load(path.stem)
+        assert shown is not None and shown.kept
+        assert shown.pictures and shown.section.reading
+
+
+def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
+    """The curves of times that differ by thousands are all in the picture."""
+    rows = [
+        [way, gib, 9, percent, 0, ns * gib, ns * gib, ns * gib, 32, 1, 9]
+        for way, ns in (("walk", 10_000), ("tracker", 10))
+        for gib in bench_scale.SIZES
+        for percent in (1, 10, 50)
+    ]
+    seen: list[tuple[float, float]] = []
+    results = {"scale/uml": {"columns": bench_scale.COLUMNS, "series": rows}}
+
+    def look(figure: Any, path: Path) -> Path:
+        seen.extend(axes.get_ylim() for axes in figure.axes)
+        return path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench_scale, "save", look)
+        bench_scale.draw(results, tmp_path, "scale")
+    assert len(seen) == 2
+    for bottom, top in seen:
+        assert 0 < bottom <= 0.01 and top >= 40_960

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from conftest import Boot
 from lab.vm import Vm
 from reporting import (
