@@ -34,14 +34,16 @@ def kunit(*arguments: str) -> int:
     )
 
 
-def build(kernel: kernels.Kernel, config: str, more: Sequence[str] = ()) -> int:
+def build(
+    kernel: kernels.Kernel, config: str, more: Sequence[str] = (), *variables: str
+) -> int:
     """Configure and build a kernel; the build is ours, for its progress line."""
     kernel.link()
     arguments = ["--kunitconfig", config, "--build_dir", kernel.output]
     arguments += [f"--kconfig_add={line}" for line in more]
     code = kunit("config", *arguments, "--make_options", "CC=ccache gcc")
     if not code:
-        kernels.make(kernel, "all")
+        kernels.make(kernel, "all", *variables)
     return code
 
 

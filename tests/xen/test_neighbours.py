@@ -75,7 +75,7 @@ def test_save_and_restore(xen: XenHost, domain: Domain) -> None:
     """A domain that holds blocks is saved and restored, and loses nothing."""
     before = books(domain)
     hold_eagerly(domain)
-    domain.run("(integrity -t 1 -m 32 -s 60; echo status $?) >/tmp/log 2>&1 &")
+    domain.run("(integrity -t 1 -m 32 -s 45; echo status $?) >/tmp/log 2>&1 &")
     settle(domain)
     held = held_kib(domain)
     xen.run(f"xl save {domain.name} /tmp/saved 2>&1", timeout=200)
