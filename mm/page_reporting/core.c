@@ -117,6 +117,7 @@ static struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz)
 	lockdep_assert_held(&fpr_mutex);
 	spin_lock_irq(&zone->lock);
 	old = fpr_zone_get_locked(zone);
+	/* A batch that is on its way comes back to the new one. */
 	if (old && fz)
 		fz->isolated = old->isolated;
 	rcu_assign_pointer(*fpr_slot(zone), fz);

@@ -121,9 +121,12 @@ def describe(results: Results) -> Section:
             f"{label}: the third guest took {100 * (last / first - 1):+.0f} % against"
             f" the first, {run['used_mib'][-1]} MiB of the host in use at the end."
         )
+    firsts = [run["seconds"][0] for run in runs.values()]
     reading.append(
         "An emulated guest touches memory so slowly that a disk which swaps keeps up:"
-        " the times say less than those of 2019, the swap says the same."
+        " the times say less than those of 2019, the swap says the same. They are of a"
+        " single run, and the first guest, for which nothing was reported yet, tells"
+        f" how far apart such runs are: {min(firsts):.0f} to {max(firsts):.0f} s."
     )
     return Section(
         title="Three guests that need most of the host, one after the other",

@@ -8,13 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SYSFS "/sys/kernel/mm/page_reporting/"
 #define LINES_PER_HEADING 20
 
 struct sample {
+	double at;
 	unsigned long free_kb;
+	unsigned long held_kb;
 	unsigned long pending_kb;
 	unsigned long reported_kb;
 	unsigned long refaulted_kb;
@@ -77,8 +80,18 @@ static unsigned long read_free_kb(void)
 	return 0;
 }
 
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
 static void take_sample(struct sample *sample)
 {
+	sample->at = now();
+	sample->held_kb = read_value(SYSFS "held_kb");
 	sample->free_kb = read_free_kb();
 	sample->pending_kb = read_value(SYSFS "pending_kb");
 	sample->reported_kb = read_value(SYSFS "stats/reported_kb");
@@ -88,19 +101,21 @@ static void take_sample(struct sample *sample)
 
 static void show_heading(void)
 {
-	printf("%12s %12s %12s %12s %8s\n", "free", "pending", "reported",
-	       "refaulted", "age");
-	printf("%12s %12s %12s %12s %8s\n", "KiB", "KiB", "KiB/s", "KiB/s",
-	       "ms");
+	printf("%12s %12s %12s %12s %12s %8s\n", "free", "held", "pending",
+	       "reported", "refaulted", "age");
+	printf("%12s %12s %12s %12s %12s %8s\n", "KiB", "KiB", "KiB", "KiB/s",
+	       "KiB/s", "ms");
 }
 
-static void show(const struct sample *before, const struct sample *now,
-		 unsigned long seconds)
+static void show(const struct sample *before, const struct sample *after)
 {
-	printf("%12lu %12lu %12lu %12lu %8lu\n", now->free_kb, now->pending_kb,
-	       (now->reported_kb - before->reported_kb) / seconds,
-	       (now->refaulted_kb - before->refaulted_kb) / seconds,
-	       now->age_ms);
+	double seconds = after->at - before->at;
+
+	printf("%12lu %12lu %12lu %12.0f %12.0f %8lu\n", after->free_kb,
+	       after->held_kb, after->pending_kb,
+	       (after->reported_kb - before->reported_kb) / seconds,
+	       (after->refaulted_kb - before->refaulted_kb) / seconds,
+	       after->age_ms);
 }
 
 /* Returns 0 for what is not a number. */
@@ -117,7 +132,7 @@ int main(int argc, char **argv)
 	unsigned long interval = argc > 1 ? number(argv[1]) : 1;
 	unsigned long count = argc > 2 ? number(argv[2]) : 0;
 	unsigned long line;
-	struct sample before, now;
+	struct sample before, after;
 
 	if (argc == 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))) {
 		show_usage(stdout);
@@ -135,9 +150,9 @@ int main(int argc, char **argv)
 		if (line % LINES_PER_HEADING == 0)
 			show_heading();
 		sleep(interval);
-		take_sample(&now);
-		show(&before, &now, interval);
-		before = now;
+		take_sample(&after);
+		show(&before, &after);
+		before = after;
 	}
 	return 0;
 }
