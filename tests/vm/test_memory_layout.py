@@ -64,7 +64,7 @@ def test_memory_module_in_and_out(boot: Boot) -> None:
         be_aggressive(vm)
         wait_drained(vm)
         before = total_mib(vm)
-        for _ in range(3):
+        for _ in range(2):
             plug(vm, "dimm")
             wait_drained(vm)
             level = vm.rss_kib()

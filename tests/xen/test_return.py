@@ -23,10 +23,10 @@ from lab.xen_host import QUICK_KINDS, Domain, XenHost
 # What the guest's own programs need and free meanwhile.
 NOISE_KIB = 8 << 10
 
-# What runs for two minutes: a check of its memory, and beside it what gives memory
+# What runs for minutes: a check of its memory, and beside it what gives memory
 # away and takes it again.
 TRADED_MIB = 32
-CHECK = "integrity -t 2 -m 40 -s 120"
+CHECK = "integrity -t 2 -m 40 -s 100"
 TRADE = f"while touch-free {TRADED_MIB}; do sleep 1; done"
 
 # From memory freed to memory at Xen, with default settings.
