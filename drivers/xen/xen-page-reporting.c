@@ -172,10 +172,11 @@ static unsigned long xpr_give(struct page *page, unsigned long nr)
 /* === Taking back: any context, several at a time for different blocks === */
 
 /*
- * Held while pages are taken back one by one.  Whoever waits for memory would
- * else put together a block of his own, and of scarce pages no block would
- * become whole.  It also keeps the machine from being suspended in between, by
- * a thread that is not frozen: frames on the stack would not be what they were.
+ * Held while the pages of an extent are taken back one by one, with interrupts
+ * off.  Whoever waits for memory would else put together an extent of his own,
+ * and of scarce pages none would become whole.  It also keeps the machine from
+ * being suspended in between, by a thread that is not frozen: frames on the
+ * stack would not be what they were.
  */
 static DEFINE_RAW_SPINLOCK(xpr_take_lock);
 

@@ -817,6 +817,17 @@ static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
 	return fpr_drain_zone(backend, zone, &scan, pass);
 }
 
+/*
+ * Pieces may have turned out to be whole blocks, which a flush must not leave.
+ * What failed is not tried again so soon.
+ */
+static bool fpr_flush_again(const struct fpr_backend *backend,
+			    const struct fpr_pass *pass)
+{
+	return pass->flush && !pass->err && !pass->failed &&
+	       READ_ONCE(backend->fine) && backend->prdev->pieces;
+}
+
 /* Report what is due in all zones of a backend. */
 static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
 {
@@ -831,8 +842,7 @@ static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
 		if (!pass->err)
 			next = min(next, fpr_pass_zone(backend, zone, true,
 						       pass));
-		/* Pieces may have turned out to be whole blocks. */
-		if (!pass->err && pass->flush && READ_ONCE(backend->fine))
+		if (fpr_flush_again(backend, pass))
 			next = min(next, fpr_pass_zone(backend, zone, false,
 						       pass));
 		if (pass->err)

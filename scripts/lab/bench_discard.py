@@ -165,13 +165,14 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
     titles = ("touching it again (s)", "touching beside a neighbour (s)",
               "left at the host after the free (GiB)")
     for spot, variant in enumerate(VARIANTS):
-        again = results.get(f"reuse/{variant.name}")
-        beside = results.get(f"neighbour/{variant.name}")
-        if again:
-            bar(axes[0], spot, variant, median(again["touch_seconds"][1:]))
-            bar(axes[2], spot, variant, again["host_mib"][-1] / 1024)
-        if beside:
-            bar(axes[1], spot, variant, beside["touch_seconds"])
+        heights = (
+            later_rounds(results, variant, "touch_seconds"),
+            beside(results, variant, "touch_seconds"),
+            [mib / 1024 for mib in later_rounds(results, variant, "host_mib")],
+        )
+        for picture, values in zip(axes, heights):
+            if values:
+                bar(picture, spot, variant, median(values))
     for picture, title in zip(axes, titles):
         style(picture, title)
         picture.set_xticks(range(2), [variant.label for variant in VARIANTS])

@@ -84,7 +84,7 @@ def fine_tables(results: Results) -> list[Table]:
                 str(row["back_mib"]),
                 f"{row['huge_before_mib']} → {row['huge_after_mib']}",
                 f"{row['batches']:,}",
-                show(row["pieces_mib"], ","),
+                show(row.get("pieces_mib"), ","),
                 show(row["instructions_per_mib"], ","),
             )
         )

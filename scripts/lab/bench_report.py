@@ -110,11 +110,26 @@ def load(name: str) -> Chapter | None:
     return Chapter(name, path, data, SECTIONS[name](data["results"]), pictures)
 
 
+def check_complete(chapter: Chapter) -> None:
+    """Do not let a run of some steps take the place of all."""
+    kept = KEPT / chapter.path.name
+    if not kept.exists():
+        return
+    before = json.loads(kept.read_text(encoding="utf-8"))["results"]
+    missing = sorted(set(before) - set(chapter.data["results"]))
+    if missing:
+        raise SystemExit(
+            f"report: {chapter.name} is kept with steps that were not run now:"
+            f" {' '.join(missing)}"
+        )
+
+
 def keep(chapters: list[Chapter]) -> None:
     """Keep the results, and write the document and the pictures beside it."""
     full = [chapter for chapter in chapters if chapter.data["scale"] == 1]
     KEPT.mkdir(exist_ok=True)
     for chapter in (chapter for chapter in full if not chapter.kept):
+        check_complete(chapter)
         shutil.copy(chapter.path, KEPT / f"{chapter.name}.json")
         for picture in chapter.pictures:
             shutil.copy(picture, IMAGES / f"bench-{picture.name}")

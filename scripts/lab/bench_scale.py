@@ -129,7 +129,10 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
     figure, (passes, holds) = panels(2)
     for way, label in (("walk", "stock list walk"), ("tracker", "this library")):
         for percent, line in ((1, "-"), (10, "--"), (50, ":")):
-            chosen = select(everything, way=way, order=9, percent=percent, spread=0)
+            chosen = sorted(
+                select(everything, way=way, order=9, percent=percent, spread=0),
+                key=lambda row: int(row["gib"]),
+            )
             sizes = [row["gib"] for row in chosen]
             looks = {
                 "color": SHADES["stock" if way == "walk" else "ours"],

@@ -17,16 +17,19 @@ def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ):
         monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
         monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    monkeypatch.setattr(series, "OUTPUT", tmp_path / "series")
     assert series.main() == 0
     names = series.changed_files()
-    series.git(tmp_path, "init", "--quiet")
-    series.copy(names, paths.STOCK_TREE, tmp_path)
-    series.commit(tmp_path, "the stock kernel")
+    repository = tmp_path / "linux"
+    repository.mkdir()
+    series.git(repository, "init", "--quiet")
+    series.copy(names, paths.STOCK_TREE, repository)
+    series.commit(repository, "the stock kernel")
     patches = sorted(series.OUTPUT.glob("*.patch"))
     assert len(patches) > 3
-    series.git(tmp_path, "am", "--quiet", *map(str, patches))
+    series.git(repository, "am", "--quiet", *map(str, patches))
     for name in names:
-        ours, applied = paths.TREE / name, tmp_path / name
+        ours, applied = paths.TREE / name, repository / name
         assert applied.is_file() == ours.is_file(), name
         if ours.is_file():
             assert applied.read_bytes() == ours.read_bytes(), name

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import bench_report, bench_scale
+from lab import bench_discard, bench_report, bench_scale
 from lab.bench_report import KEPT, Chapter, load
 from lab.bench_rst import chapters_of, document
 from lab.bench_section import Section
@@ -75,3 +75,23 @@ def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
     assert len(seen) == 2
     for bottom, top in seen:
         assert 0 < bottom <= 0.01 and top >= 40_960
+
+
+def test_discard_is_drawn(tmp_path: Path) -> None:
+    """Every number that is compared has its bar."""
+    reuse = {name: [1.0, 2.0] for name in bench_discard.SERIES}
+    results = {
+        f"{step}-1/{variant.name}": result
+        for step, result in (("reuse", reuse), ("neighbour", {"touch_seconds": 3.0}))
+        for variant in bench_discard.VARIANTS
+    }
+    bars: list[int] = []
+
+    def look(figure: Any, path: Path) -> Path:
+        bars.extend(len(axes.patches) for axes in figure.axes)
+        return path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench_discard, "save", look)
+        bench_discard.draw(results, tmp_path, "discard")
+    assert bars == [2, 2, 2]

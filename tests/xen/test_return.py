@@ -27,7 +27,7 @@ NOISE_KIB = 8 << 10
 # away and takes it again.
 TRADED_MIB = 32
 CHECK = "integrity -t 2 -m 40 -s 100"
-TRADE = f"while touch-free {TRADED_MIB}; do sleep 1; done"
+TRADE = f"until [ -e /tmp/stop ]; do touch-free {TRADED_MIB}; sleep 1; done"
 
 # From memory freed to memory at Xen, with default settings.
 SECONDS = 5
@@ -109,12 +109,12 @@ def test_integrity_for_minutes(start: Start) -> None:
         for domain in domains:
             hold_eagerly(domain)
             domain.run(f"({CHECK}; echo status $?) >/tmp/log 2>&1 &")
-            domain.run(f"({TRADE}) >/tmp/trade 2>&1 &")
+            domain.run(f"({TRADE}; echo status $?) >/tmp/trade 2>&1 &")
         for domain, account in zip(domains, before):
             domain.run("until grep -q status /tmp/log; do sleep 1; done", timeout=300)
             assert "no wrong word" in domain.read("/tmp/log")
             assert number(domain, "stats/restored_kb") > 2 * TRADED_MIB << 10, "idle"
-            domain.run("killall sh touch-free; true")
+            domain.run("touch /tmp/stop; until grep -q status /tmp/trade; do sleep 1; done")
             switch(domain, "off")
             after = books(domain)
             assert (after.held, after.pages) == (0, account.pages)
