@@ -51,6 +51,7 @@ TIMED_BOOTS = 5
 TIMED_MIB = 32
 TIMED_SECONDS = 2
 TASKS = (1, 2, 4, 8)
+TIMED_HOW = f" Timed: {TIMED_BOOTS} boots of each kernel, 8 virtual CPUs."
 KINDS = {"processes": "", "threads": "-t"}
 
 ROUND = re.compile(r"ticks=(\d+) faults=(\d+)")
@@ -150,11 +151,19 @@ def rates(results: Results, variant: str, load: str) -> list[int]:
     return [results[key][load] for key in keys if load in results.get(key, {})]
 
 
+def timed_modes(results: Results) -> list[str]:
+    """Return the modes of which there are timed runs."""
+    boots = [result for key, result in results.items() if key.startswith("boot-")]
+    loads = {load.split("/")[0] for result in boots for load in result}
+    return [mode for mode in TIMED_MODES if mode in loads]
+
+
 def draw(results: Results, folder: Path, name: str) -> list[Path]:
     """Show the instructions per fault, and the faults per second."""
-    figure, (counts, *times) = panels(3)
+    modes = timed_modes(results)
+    figure, (counts, *times) = panels(1 + len(modes))
     draw_counts(counts, results)
-    for axes, mode in zip(times, TIMED_MODES):
+    for axes, mode in zip(times, modes):
         draw_times(axes, results, mode)
     return [save(figure, folder / f"{name}.png")]
 
@@ -212,10 +221,13 @@ def describe(results: Results) -> Section:
         title="What does reporting cost a page fault?",
         question="The shapes of will-it-scale's page_fault1 and page_fault2.",
         how="Counted: instructions of the guest per fault, with one virtual CPU on an"
-        " emulator that counts them; clearing a small page is 512 of them. Timed:"
-        f" {TIMED_BOOTS} boots of each kernel, 8 virtual CPUs.",
+        " emulator that counts them; clearing a small page is 512 of them."
+        + (TIMED_HOW if timed_modes(results) else ""),
         headline=(f"{show(extra, '+.2f')} %", "instructions per small page fault"),
-        tables=[count_table(results), *(time_table(results, m) for m in TIMED_MODES)],
+        tables=[
+            count_table(results),
+            *(time_table(results, mode) for mode in timed_modes(results)),
+        ],
         reading=fault_reading(results),
     )
 

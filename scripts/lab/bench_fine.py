@@ -82,7 +82,7 @@ def report_blocks(guest: Vm) -> None:
     """Have all whole blocks reported twice, as report_pieces() does besides."""
     for _ in range(2):
         # A backend that begins has everything reported.
-        guest.run(f"cd {DRIVER} && d=$(echo virtio*) && echo $d >unbind && echo $d >bind")
+        guest.run(f"cd {DRIVER} && set virtio* && echo $1 >unbind && echo $1 >bind")
         quiet(guest)
 
 

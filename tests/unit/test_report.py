@@ -80,9 +80,10 @@ def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
 def test_discard_is_drawn(tmp_path: Path) -> None:
     """Every number that is compared has its bar."""
     reuse = {name: [1.0, 2.0] for name in bench_discard.SERIES}
-    results = {
+    beside: dict[str, Any] = {"touch_seconds": 3.0}
+    results: dict[str, dict[str, Any]] = {
         f"{step}-1/{variant.name}": result
-        for step, result in (("reuse", reuse), ("neighbour", {"touch_seconds": 3.0}))
+        for step, result in (("reuse", reuse), ("neighbour", beside))
         for variant in bench_discard.VARIANTS
     }
     bars: list[int] = []

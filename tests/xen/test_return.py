@@ -114,7 +114,8 @@ def test_integrity_for_minutes(start: Start) -> None:
             domain.run("until grep -q status /tmp/log; do sleep 1; done", timeout=300)
             assert "no wrong word" in domain.read("/tmp/log")
             assert number(domain, "stats/restored_kb") > 2 * TRADED_MIB << 10, "idle"
-            domain.run("touch /tmp/stop; until grep -q status /tmp/trade; do sleep 1; done")
+            domain.run("touch /tmp/stop")
+            domain.run("until grep -q status /tmp/trade; do sleep 1; done", timeout=120)
             switch(domain, "off")
             after = books(domain)
             assert (after.held, after.pages) == (0, account.pages)
