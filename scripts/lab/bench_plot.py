@@ -44,8 +44,7 @@ def draw_bars(results: Results) -> Any:
     panels = (
         ("return-", "seconds_95", "{} MiB", "seconds until 95 % is back"),
         ("churn-", "learned_percent", "{} s", "churned memory given again (%)"),
-        ("counted-", "million_instructions", "{} s",
-         "guest instructions of a cycle (millions)"),
+        ("churn-", "mean_ms", "{} s", "an allocation of the churn (ms)"),
         ("many", "seconds", "six guests", "seconds until near idle"),
         ("mixed", "seconds_95", "beside churn", "seconds until 95 % is back"),
         ("pieces", "redundancy", "small pieces", "reported / freed"),

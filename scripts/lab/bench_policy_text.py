@@ -185,6 +185,12 @@ def reading(results: Results) -> list[str]:
         )
     text += cycles_reading(results)
     text += age_reading(results)
+    if "fine/ours" in results:
+        text.append(
+            "Pieces of less than 32 KiB cannot be reported, and where hardly any larger"
+            " ones are free, looking for them is what costs. Where they are found, the"
+            " huge pages of the host go: so pieces are off unless asked for."
+        )
     reports = value(results, "pieces", "ours", "redundancy")
     if reports is not None:
         text.append(

@@ -105,8 +105,8 @@ def load(name: str) -> Chapter | None:
         pictures = sorted(IMAGES.glob(f"bench-{name}*.png"))
     else:
         pictures = sorted(REPORT.glob(f"{path.stem}*.png"))
-    if data["scale"] == 1:
-        pictures = [file for file in pictures if "-scale" not in file.stem]
+        if data["scale"] == 1:
+            pictures = [file for file in pictures if "-scale" not in file.stem]
     return Chapter(name, path, data, SECTIONS[name](data["results"]), pictures)
 
 

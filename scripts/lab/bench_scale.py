@@ -32,6 +32,7 @@ KUNIT = Variant("uml", "KUnit on UML", "scale", "")
 
 SIZES = (1, 8, 64, 512, 1024, 4096)  # GiB
 SECONDS = {1: 10, 8: 20, 64: 60, 512: 20, 1024: 40, 4096: 120}
+TICKS = (1, 8, 64, 512, 4096)
 FEW = 32  # blocks that wait, where the percentage is 0
 SCAN_GIB = 1024
 SCAN_GOAL_NS = 100_000
@@ -146,7 +147,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.autoscale(axis="y")  # a logarithmic axis has no zero
-        axes.set_xticks(SIZES, [f"{size} GiB" for size in SIZES])
+        axes.set_xticks(TICKS, [f"{size} GiB" for size in TICKS])
     passes.legend(frameon=False, fontsize=7)
     return [save(figure, folder / f"{name}.png")]
 
