@@ -484,9 +484,10 @@ void fpr_set_enabled(bool enabled)
 	mutex_unlock(&fpr_mutex);
 }
 
-unsigned long fpr_pending_pages(void)
+/* Add up what @pages returns for the tracker of each zone. */
+static unsigned long fpr_sum(unsigned long (*pages)(const struct fpr_zone *fz))
 {
-	unsigned long pages = 0;
+	unsigned long sum = 0;
 	struct fpr_zone *fz;
 	struct zone *zone;
 
@@ -496,32 +497,35 @@ unsigned long fpr_pending_pages(void)
 	for_each_populated_zone(zone) {
 		fz = fpr_zone_get(zone);
 		if (fz)
-			pages += READ_ONCE(fz->nr_pending) << fz->order;
-		fz = fpr_level(fz, true);
-		if (fz)
-			pages += READ_ONCE(fz->nr_pending) << fz->order;
+			sum += pages(fz);
 	}
 	rcu_read_unlock();
+	return sum;
+}
+
+static unsigned long fpr_zone_pending(const struct fpr_zone *fz)
+{
+	unsigned long pages = READ_ONCE(fz->nr_pending) << fz->order;
+
+	if (fz->fine)
+		pages += READ_ONCE(fz->fine->nr_pending) << fz->fine->order;
 	return pages;
+}
+
+static unsigned long fpr_zone_isolated(const struct fpr_zone *fz)
+{
+	return READ_ONCE(fz->isolated);
+}
+
+unsigned long fpr_pending_pages(void)
+{
+	return fpr_sum(fpr_zone_pending);
 }
 
 /* Pages that are off the free lists because they are being reported. */
 unsigned long fpr_isolated_pages(void)
 {
-	unsigned long pages = 0;
-	struct fpr_zone *fz;
-	struct zone *zone;
-
-	if (!READ_ONCE(fpr_table))
-		return 0;
-	rcu_read_lock();
-	for_each_populated_zone(zone) {
-		fz = fpr_zone_get(zone);
-		if (fz)
-			pages += READ_ONCE(fz->isolated);
-	}
-	rcu_read_unlock();
-	return pages;
+	return fpr_sum(fpr_zone_isolated);
 }
 
 /*

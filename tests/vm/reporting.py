@@ -139,6 +139,13 @@ def silence(vm: Vm) -> None:
     vm.run(f"printf '\\002\\000' | dd of={config} bs=1 seek=4 conv=notrunc 2>&1")
 
 
+def trace_of(vm: Vm, event: str) -> list[Event]:
+    """Return what the trace has of one kind of event."""
+    # Only the fields: the channel to the guest is a serial line.
+    text = vm.run(f"sed -n 's/.*{event}: //p' {TRACING}/trace", timeout=300)
+    return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in text.splitlines()]
+
+
 @contextmanager
 def traced(vm: Vm, event: str) -> Iterator[list[Event]]:
     """Collect one kind of event; the list is filled when the context ends."""
@@ -148,7 +155,4 @@ def traced(vm: Vm, event: str) -> Iterator[list[Event]]:
     vm.write(enable, 1)
     yield events
     vm.write(enable, 0)
-    # Only the fields: the channel to the guest is a serial line.
-    text = vm.run(f"sed -n 's/.*{event}: //p' {TRACING}/trace", timeout=300)
-    for line in text.splitlines():
-        events.append(dict(re.findall(r"(\w+)=(\S+)", line)))
+    events += trace_of(vm, event)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from reporting import (
     managed_pages,
     meminfo_kib,
     stat,
+    trace_of,
     tunable,
     tune,
     wait_drained,
@@ -111,13 +111,6 @@ def switch_events(vm: Vm, state: int) -> dict[str, int]:
     return dict(zip(names, map(int, values)))
 
 
-def traced_events(vm: Vm, name: str) -> list[Event]:
-    """Return what was traced of one kind."""
-    event = f"page_reporting_{name}"
-    text = vm.run(f"sed -n 's/.*{event}: //p' {TRACING}/trace", timeout=300)
-    return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in text.splitlines()]
-
-
 def test_counters_agree_with_the_trace(vm: Vm) -> None:
     """The events add up to the counters."""
     tune(vm, max_age_ms=10000)
@@ -137,7 +130,8 @@ def test_counters_agree_with_the_trace(vm: Vm) -> None:
     after = switch_events(vm, 0)
     tune(vm, enabled=1, max_age_ms=0)
     for counter, name, measure in COUNTED:
-        events, counted = traced_events(vm, name), after[counter] - before[counter]
+        events = trace_of(vm, f"page_reporting_{name}")
+        counted = after[counter] - before[counter]
         assert counted > 0, counter
         # The programs that read the counters free memory, too.
         slack = NOISE_KIB if counter == "refaulted_kb" else 0
