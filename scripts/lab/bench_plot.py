@@ -16,6 +16,7 @@ SHADES = {
     "off": "#5b8db8",
     "nopr": COLOURS["none"],
     "fine": COLOURS["ours"],
+    "eager": "#7fb77e",
 }
 LABELS = {variant.name: variant.label for variant in VARIANTS}
 WIDTH = 0.8 / len(VARIANTS)

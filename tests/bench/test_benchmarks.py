@@ -69,7 +69,7 @@ CASES = (
         lambda found: found["dom0"]["given_mib"] > 0 and found["dom0"]["take_us"] > 0,
     ),
     Case(
-        "build", "build", "ours",
+        "build", "build-1", "ours",
         lambda found: found["objects"] > 0 and found["gib_minutes"] > 0,
     ),
 )  # fmt: skip
