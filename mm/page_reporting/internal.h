@@ -2,11 +2,14 @@
 /*
  * Free page reporting: what the files of the core share.
  *
- * core.c	registry, life cycle, memory hotplug, the lock order
+ * core.c	registry, life cycle, the hook, the lock order
+ * table.c	which tracker a zone has; builds and exchanges them
  * tracker.c	segments: which blocks are pending, reported, and since when
  * cycle.c	the worker: collect, isolate, report, return
+ * flush.c	reporting all that is free at once, and waiting for it
  * policy.c	when and how much, as pure functions
  * held.c	blocks that the hypervisor keeps until they are restored
+ * hotplug.c	memory that comes and goes
  * sysfs.c	tunables, state and counters
  *
  * A block is memory of the reporting order, naturally aligned.  It is pending
@@ -313,9 +316,6 @@ void fpr_kick_all(void);
 unsigned long fpr_pending_pages(void);
 unsigned long fpr_isolated_pages(void);
 u32 fpr_current_age(void);
-unsigned long fpr_last_flush_pages(void);
-struct fpr_zone *fpr_zone_get(struct zone *zone);
-struct fpr_zone *fpr_zone_get_locked(struct zone *zone);
 unsigned long fpr_note_free(struct fpr_zone *fz, unsigned long freed);
 void fpr_schedule(struct fpr_backend *backend, u32 delay);
 void fpr_wake(const struct fpr_zone *fz);
@@ -324,6 +324,37 @@ struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev);
 void fpr_backend_put(struct fpr_backend *backend);
 struct fpr_backend **fpr_backends_get(void);
 void fpr_backends_put(struct fpr_backend **backends);
+
+/* table.c */
+extern struct fpr_zone __rcu **fpr_table;
+int fpr_alloc_table(void);
+struct fpr_backend *fpr_backend_of(int nid);
+struct fpr_zone *fpr_zone_of(struct zone *zone);
+unsigned long fpr_present_blocks(const struct fpr_zone *fz,
+				 unsigned long index);
+int fpr_rebuild(unsigned int order, bool fine);
+void fpr_remove_trackers(struct fpr_backend *backend);
+struct fpr_zone *fpr_grow(struct fpr_backend *backend, struct zone *zone);
+bool fpr_is_current(const struct fpr_backend *backend,
+		    const struct fpr_zone *fz);
+
+static inline struct fpr_zone __rcu **fpr_slot(struct zone *zone)
+{
+	return &fpr_table[zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone)];
+}
+
+/* The tracker of @zone or NULL.  Context: RCU read side. */
+static inline struct fpr_zone *fpr_zone_get(struct zone *zone)
+{
+	return rcu_dereference(*fpr_slot(zone));
+}
+
+/* The tracker of @zone or NULL, for as long as zone->lock is held. */
+static inline struct fpr_zone *fpr_zone_get_locked(struct zone *zone)
+{
+	return rcu_dereference_protected(*fpr_slot(zone),
+					 lockdep_is_held(&zone->lock));
+}
 
 /* tracker.c */
 int __init fpr_tracker_init(void);
@@ -454,6 +485,12 @@ static inline bool fpr_is_held(struct page *page)
 {
 	return PageOffline(page) && !page_count(page);
 }
+
+/* flush.c */
+unsigned long fpr_last_flush_pages(void);
+
+/* hotplug.c */
+void __init fpr_hotplug_init(void);
 
 /* sysfs.c */
 int __init fpr_sysfs_init(void);

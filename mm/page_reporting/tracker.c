@@ -10,7 +10,7 @@
  * Everything here is arithmetic on bits and stamps.  Callers hold zone->lock,
  * but for fpr_collect(), which reads under RCU what may change under it; what
  * it finds is checked again under the lock.  The hook in the allocator calls
- * fpr_mark_freed(), the worker in cycle.c the rest, and core.c builds and
+ * fpr_mark_freed(), the worker in cycle.c the rest, and table.c builds and
  * tears down.
  */
 #include <linux/bitmap.h>

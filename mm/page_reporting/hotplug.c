@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: memory hotplug.
+ *
+ * Memory that comes online is tracked, memory that went offline is forgotten,
+ * and memory that the hypervisor keeps comes back before it leaves.  The memory
+ * notifier calls this with mem_hotplug_lock held for writing.
+ */
+#define pr_fmt(fmt) "page_reporting: " fmt
+
+#include <linux/bitops.h>
+#include <linux/list.h>
+#include <linux/memory.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "hook.h"
+#include "internal.h"
+
+static bool fpr_covers(const struct fpr_zone *fz, unsigned long start_pfn,
+		       unsigned long end_pfn)
+{
+	return fz && fpr_segment_index(fz, start_pfn) < fz->nr_segments &&
+	       fpr_segment_index(fz, end_pfn - 1) < fz->nr_segments;
+}
+
+/* Add segments with nothing pending where there are none. */
+static int fpr_add_segments(struct fpr_zone *fz, unsigned long start_pfn,
+			    unsigned long end_pfn)
+{
+	struct zone *zone = fz->zone;
+	unsigned long i;
+
+	for (i = fpr_segment_index(fz, start_pfn);
+	     i <= fpr_segment_index(fz, end_pfn - 1); i++) {
+		struct fpr_segment *segment;
+
+		if (rcu_access_pointer(fz->segments[i]))
+			continue;
+		segment = fpr_segment_alloc(0, zone_to_nid(zone), jiffies);
+		if (!segment)
+			return -ENOMEM;
+		spin_lock_irq(&zone->lock);
+		fpr_segment_install(fz, i, segment);
+		spin_unlock_irq(&zone->lock);
+	}
+	return 0;
+}
+
+/*
+ * Memory is about to come online.  Its segments start with nothing pending:
+ * the hook sees its pages when they enter the allocator.
+ */
+static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
+{
+	struct zone *zone = page_zone(pfn_to_page(start_pfn));
+	struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
+	struct fpr_zone *fz;
+
+	if (!backend)
+		return;
+	fz = fpr_zone_of(zone);
+	if (!fpr_covers(fz, start_pfn, end_pfn) ||
+	    !fpr_is_current(backend, fz) ||
+	    (fz->fine && !fpr_covers(fz->fine, start_pfn, end_pfn)))
+		fz = fpr_grow(backend, zone);
+	if (!fz || fpr_add_segments(fz, start_pfn, end_pfn) ||
+	    (fz->fine && fpr_add_segments(fz->fine, start_pfn, end_pfn)))
+		pr_warn("no memory to track page frames %#lx to %#lx, they will not be reported\n",
+			start_pfn, end_pfn - 1);
+}
+
+/* Forget a segment, or the part of it that went if some of it is left. */
+static void fpr_forget_segment(struct fpr_zone *fz, unsigned long index)
+{
+	unsigned long present = fpr_present_blocks(fz, index);
+	unsigned long pfn = fpr_segment_pfn(fz, index);
+	struct fpr_segment *segment = NULL;
+	unsigned int bit;
+
+	spin_lock_irq(&fz->zone->lock);
+	if (!present)
+		segment = fpr_segment_remove(fz, index);
+	else
+		for_each_clear_bit(bit, &present, FPR_SEGMENT_BLOCKS)
+			fpr_clear_pending(fz, pfn +
+					  ((unsigned long)bit << fz->order));
+	spin_unlock_irq(&fz->zone->lock);
+	if (segment)
+		kfree_rcu(segment, rcu);
+}
+
+static void fpr_forget(struct fpr_zone *fz, unsigned long start_pfn,
+		       unsigned long end_pfn)
+{
+	unsigned long i;
+
+	for (i = fpr_segment_index(fz, start_pfn);
+	     i <= fpr_segment_index(fz, end_pfn - 1); i++)
+		fpr_forget_segment(fz, i);
+}
+
+/* Memory has gone offline, or did not come online after all. */
+static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
+{
+	struct zone *zone = page_zone(pfn_to_page(start_pfn));
+	struct fpr_zone *fz = fpr_zone_of(zone);
+
+	if (!fpr_covers(fz, start_pfn, end_pfn))
+		return;
+	fpr_forget(fz, start_pfn, end_pfn);
+	if (fz->fine)
+		fpr_forget(fz->fine, start_pfn, end_pfn);
+}
+
+/* What is in a batch that will be held is held when this returns. */
+static void fpr_await_batches(void)
+{
+	struct fpr_backend *backend;
+
+	guard(mutex)(&fpr_mutex);
+	list_for_each_entry(backend, &fpr_backends, node) {
+		if (!backend->holds)
+			continue;
+		mutex_lock(&backend->in_flight);
+		mutex_unlock(&backend->in_flight);
+	}
+}
+
+/*
+ * Memory that is about to leave must not leave a hole behind.  Its pageblocks
+ * are isolated, so no further batch takes anything of it.  But an allocation
+ * may be restoring a block that this does not find, and fail.
+ */
+static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
+{
+	int err;
+
+	if (!static_key_enabled(&page_reporting_holding) && !fpr_lost_pages())
+		return 0;
+	fpr_await_batches();
+	err = page_reporting_restore_range(start_pfn, end_pfn);
+	synchronize_rcu();
+	if (!err && fpr_has_holes(start_pfn, end_pfn))
+		err = -EBUSY;
+	if (err)
+		pr_notice("page frames %#lx to %#lx stay: held memory did not come back\n",
+			  start_pfn, end_pfn - 1);
+	return err;
+}
+
+static int fpr_memory_notify(struct notifier_block *nb, unsigned long action,
+			     void *data)
+{
+	const struct memory_notify *memory = data;
+	unsigned long end_pfn = memory->start_pfn + memory->nr_pages;
+
+	if (action == MEM_GOING_OFFLINE)
+		return notifier_from_errno(fpr_memory_leaves(memory->start_pfn,
+							     end_pfn));
+
+	guard(mutex)(&fpr_mutex);
+	switch (action) {
+	case MEM_GOING_ONLINE:
+		fpr_memory_comes(memory->start_pfn, end_pfn);
+		break;
+	case MEM_CANCEL_ONLINE:
+	case MEM_OFFLINE:
+		fpr_memory_went(memory->start_pfn, end_pfn);
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+void __init fpr_hotplug_init(void)
+{
+	hotplug_memory_notifier(fpr_memory_notify, DEFAULT_CALLBACK_PRI);
+}
