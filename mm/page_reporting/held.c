@@ -21,8 +21,10 @@
 #define pr_fmt(fmt) "page_reporting: " fmt
 
 #include <linux/export.h>
+#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
+#include <linux/kasan.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/log2.h>
@@ -140,10 +142,14 @@ static void fpr_prepare_contents(const struct fpr_range *block)
 {
 	unsigned long pfn;
 
-	if (want_init_on_free())
+	if (want_init_on_free()) {
+		/* KASAN regards the pages as freed. */
+		kasan_disable_current();
 		for (pfn = block->pfn; pfn < block->pfn + block->nr_pages;
 		     pfn++)
-			clear_highpage(pfn_to_page(pfn));
+			clear_highpage_kasan_tagged(pfn_to_page(pfn));
+		kasan_enable_current();
+	}
 	kernel_poison_pages(pfn_to_page(block->pfn), block->nr_pages);
 }
 
@@ -648,7 +654,7 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 	return -EBUSY;
 }
 
-/* What was lost earlier is missing for good. */
+/* What a backend that went has lost is missing for good. */
 static int fpr_check_lost(void)
 {
 	unsigned long lost = fpr_lost_pages();
@@ -658,6 +664,16 @@ static int fpr_check_lost(void)
 	pr_err("%lu kB were lost to the hypervisor when a backend went\n",
 	       lost << (PAGE_SHIFT - 10));
 	return -EBUSY;
+}
+
+/*
+ * Is all memory there?  A backend that is being unregistered may not be done
+ * yet, but what it does to its blocks it does under fpr_mutex.
+ */
+static int fpr_check_whole(void)
+{
+	guard(mutex)(&fpr_mutex);
+	return fpr_held_pages(NULL) ? -EBUSY : fpr_check_lost();
 }
 
 /**
@@ -698,9 +714,7 @@ int page_reporting_restore_all(void)
 	for (backend = backends; !err && *backend; backend++)
 		err = fpr_restore_backend(*backend);
 	fpr_backends_put(backends);
-	/* A backend that is being unregistered may not be done yet. */
-	if (!err && fpr_held_pages(NULL))
-		err = -EBUSY;
+	err = err ?: fpr_check_whole();
 	if (err)
 		page_reporting_resume_holding();
 	return err;
