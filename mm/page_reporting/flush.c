@@ -9,7 +9,6 @@
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
-#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>

@@ -15,7 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
-#include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "hook.h"
 #include "internal.h"
@@ -79,15 +79,17 @@ static void fpr_forget_segment(struct fpr_zone *fz, unsigned long index)
 	unsigned long present = fpr_present_blocks(fz, index);
 	unsigned long pfn = fpr_segment_pfn(fz, index);
 	struct fpr_segment *segment = NULL;
+	struct fpr_range block = { .nr_pages = fpr_block_pages(fz) };
 	unsigned int bit;
 
 	spin_lock_irq(&fz->zone->lock);
 	if (!present)
 		segment = fpr_segment_remove(fz, index);
 	else
-		for_each_clear_bit(bit, &present, FPR_SEGMENT_BLOCKS)
-			fpr_clear_pending(fz, pfn +
-					  ((unsigned long)bit << fz->order));
+		for_each_clear_bit(bit, &present, FPR_SEGMENT_BLOCKS) {
+			block.pfn = pfn + ((unsigned long)bit << fz->order);
+			fpr_drop(fz, &block);
+		}
 	spin_unlock_irq(&fz->zone->lock);
 	if (segment)
 		kfree_rcu(segment, rcu);

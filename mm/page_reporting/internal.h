@@ -22,10 +22,12 @@
 #include <linux/atomic.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/page_reporting.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -430,6 +432,9 @@ static inline unsigned long fpr_segment_pfn(const struct fpr_zone *fz,
 	return (fz->base + index) << (fz->order + FPR_SEGMENT_SHIFT);
 }
 
+/* flush.c */
+unsigned long fpr_last_flush_pages(void);
+
 /* policy.c */
 bool fpr_due(const struct fpr_scan *scan, u32 stamp);
 bool fpr_held_back(struct fpr_scan *scan, u32 stamp);
@@ -485,9 +490,6 @@ static inline bool fpr_is_held(struct page *page)
 {
 	return PageOffline(page) && !page_count(page);
 }
-
-/* flush.c */
-unsigned long fpr_last_flush_pages(void);
 
 /* hotplug.c */
 void __init fpr_hotplug_init(void);

@@ -8,11 +8,13 @@
  * when memory does, both with fpr_mutex and mem_hotplug_lock held.
  */
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "hook.h"
 #include "internal.h"

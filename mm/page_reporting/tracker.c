@@ -8,10 +8,10 @@
  * of the bits that are set.
  *
  * Everything here is arithmetic on bits and stamps.  Callers hold zone->lock,
- * but for fpr_collect(), which reads under RCU what may change under it; what
- * it finds is checked again under the lock.  The hook in the allocator calls
- * fpr_mark_freed(), the worker in cycle.c the rest, and table.c builds and
- * tears down.
+ * but for fpr_collect() and fpr_take_census(), which read under RCU what may
+ * change under them; what is collected is checked again under the lock.  The
+ * hook in the allocator calls fpr_mark_freed(), the worker in cycle.c and
+ * held.c the rest; table.c and hotplug.c build and tear down.
  */
 #include <linux/bitmap.h>
 #include <linux/lockdep.h>
@@ -130,6 +130,7 @@ void fpr_inherit(struct fpr_zone *fz, struct fpr_zone *old)
 	unsigned long i;
 
 	fz->since = old->since;
+	fz->recent = old->recent;
 	for (i = 0; i < old->nr_segments; i++) {
 		struct fpr_segment *segment = fpr_segment_remove(old, i);
 

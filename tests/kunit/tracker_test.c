@@ -250,7 +250,7 @@ static void assert_same(struct kunit *test, const char *what)
 	for (i = 0; i < tt->nr_blocks; i++)
 		KUNIT_ASSERT_TRUE_MSG(test, same_block(tt, i),
 				      "block %lu after %s", i, what);
-	for (i = 0; i < tt->fz->nr_segments; i++)
+	for (i = 0; i < tt->nr_blocks / BITS_PER_LONG; i++)
 		KUNIT_ASSERT_TRUE_MSG(test, same_summary(tt, i),
 				      "segment %lu after %s", i, what);
 	KUNIT_ASSERT_EQ_MSG(test, tt->fz->nr_pending, model_nr_pending(tt),
@@ -711,6 +711,37 @@ static void test_remove_segments(struct kunit *test)
 	assert_same(test, "return");
 }
 
+/* A longer tracker knows all that the one knew whose place it takes. */
+static void test_inherit(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	const struct geometry *g = test->param_value;
+	struct fpr_zone *old, *longer;
+	unsigned long last;
+
+	set_up(test);
+	step_mark_freed(test);
+	fpr_recent_add(&tt->fz->recent, 512, tt->now, 100);
+	longer = fpr_zone_alloc(&tt->zone, g->start_pfn,
+				g->end_pfn + tt->block_pages * BITS_PER_LONG,
+				g->order);
+	KUNIT_ASSERT_NOT_NULL(test, longer);
+	old = tt->fz;
+	tt->fz = longer;
+	spin_lock_irq(&tt->zone.lock);
+	fpr_inherit(longer, old);
+	spin_unlock_irq(&tt->zone.lock);
+	fpr_zone_free(old);
+
+	KUNIT_EXPECT_EQ(test, 512,
+			fpr_recent_take(&longer->recent, 1000, tt->now, 100));
+	/* The model does not have the segment that is new. */
+	last = longer->nr_segments - 1;
+	KUNIT_EXPECT_EQ(test, last, tt->nr_blocks / BITS_PER_LONG);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(longer->segments[last]));
+	assert_same(test, "inheritance");
+}
+
 /* Ages are differences, so the clock may wrap while blocks wait. */
 static void test_clock_wraps(struct kunit *test)
 {
@@ -775,6 +806,7 @@ static struct kunit_case tracker_cases[] = {
 	KUNIT_CASE_PARAM(test_index_arithmetic, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_outside, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_remove_segments, geometry_gen_params),
+	KUNIT_CASE_PARAM(test_inherit, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_clock_wraps, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_reserve, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_random_steps, geometry_gen_params),
