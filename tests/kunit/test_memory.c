@@ -3,7 +3,10 @@
  * Free page reporting: memory that KUnit tests allocate and free.
  */
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/page-isolation.h>
+#include <linux/pageblock-flags.h>
 #include <linux/spinlock.h>
 
 #include "../../internal.h"
@@ -80,6 +83,28 @@ bool test_block_take_back(struct test_block *block)
 	memset(block->freed, false, sizeof(block->freed));
 	block->split = false;
 	return true;
+}
+
+/* Move a free block from the free list of one type to that of another. */
+void test_block_change_type(struct kunit *test, struct test_block *block,
+			    int migratetype)
+{
+	struct zone *zone = page_zone(block->page);
+	unsigned long i;
+	int isolated;
+
+	spin_lock_irq(&zone->lock);
+	isolated = PageBuddy(block->page) &&
+		   buddy_order(block->page) == MAX_PAGE_ORDER &&
+		   __isolate_free_page(block->page, MAX_PAGE_ORDER);
+	for (i = 0; isolated && i < MAX_ORDER_NR_PAGES;
+	     i += pageblock_nr_pages)
+		set_pageblock_migratetype(block->page + i, migratetype);
+	if (isolated)
+		__putback_isolated_page(block->page, MAX_PAGE_ORDER,
+					migratetype);
+	spin_unlock_irq(&zone->lock);
+	KUNIT_ASSERT_TRUE(test, isolated);
 }
 
 /* Free some pages of a block. */

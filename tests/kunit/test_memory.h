@@ -25,6 +25,8 @@ struct test_block {
 struct test_block *test_block_alloc(struct kunit *test);
 void test_block_free(struct test_block *block);
 bool test_block_take_back(struct test_block *block);
+void test_block_change_type(struct kunit *test, struct test_block *block,
+			    int migratetype);
 void test_block_free_part(struct test_block *block, unsigned long first,
 			  unsigned long nr_pages);
 bool restore_one(struct zone *zone, unsigned int order,

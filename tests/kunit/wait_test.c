@@ -9,9 +9,7 @@
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
 #include <linux/pageblock-flags.h>
-#include <linux/spinlock.h>
 
-#include "../../internal.h"
 #include "../internal.h"
 #include "fake_backend.h"
 #include "test_memory.h"
@@ -207,28 +205,6 @@ static void test_partly_isolated_block(struct kunit *test)
 }
 #endif
 
-/* Move a free block from the free list of one type to that of another. */
-static void change_type(struct kunit *test, struct test_block *block,
-			int migratetype)
-{
-	struct zone *zone = page_zone(block->page);
-	unsigned long i;
-	int isolated;
-
-	spin_lock_irq(&zone->lock);
-	isolated = PageBuddy(block->page) &&
-		   buddy_order(block->page) == MAX_PAGE_ORDER &&
-		   __isolate_free_page(block->page, MAX_PAGE_ORDER);
-	for (i = 0; isolated && i < MAX_ORDER_NR_PAGES;
-	     i += pageblock_nr_pages)
-		set_pageblock_migratetype(block->page + i, migratetype);
-	if (isolated)
-		__putback_isolated_page(block->page, MAX_PAGE_ORDER,
-					migratetype);
-	spin_unlock_irq(&zone->lock);
-	KUNIT_ASSERT_TRUE(test, isolated);
-}
-
 static void test_highatomic_pageblock(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
@@ -237,12 +213,12 @@ static void test_highatomic_pageblock(struct kunit *test)
 	start(test, MAX_PAGE_ORDER);
 	fpr_set_enabled(false);
 	test_block_free(block);
-	change_type(test, block, MIGRATE_HIGHATOMIC);
+	test_block_change_type(test, block, MIGRATE_HIGHATOMIC);
 	fpr_set_enabled(true);
 	expect_waiting(test, block);
 	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
 
-	change_type(test, block, MIGRATE_MOVABLE);
+	test_block_change_type(test, block, MIGRATE_MOVABLE);
 	expect_reported(test, block);
 }
 
