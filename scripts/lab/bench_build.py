@@ -33,7 +33,7 @@ from lab.bench_guest import (
 )
 from lab.bench_plot import SHADES, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
-from lab.bench_section import Section, Table
+from lab.bench_section import Section, Table, show
 from lab.demo import Variant
 from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import RssSampler, Sample, guest_memory_kib, sum_of_rises
@@ -188,6 +188,12 @@ def runs_of(results: Results, variant: str) -> list[Result]:
     return [results[key] for key in keys if key in results]
 
 
+def pairs(results: Results, name: str, other: str) -> list[tuple[Result, Result]]:
+    """Return the results of two kernels, boot by boot."""
+    keys = [(f"build-{boot}/{name}", f"build-{boot}/{other}") for boot in BOOTS]
+    return [(results[a], results[b]) for a, b in keys if {a, b} <= set(results)]
+
+
 def draw(results: Results, folder: Path, name: str) -> list[Path]:
     """Show the host memory over time, one curve a boot."""
     figure, (axes,) = panels(1)
@@ -229,20 +235,25 @@ HEAD = ("kernel", "GiB x min", "of it build", "given, GiB", "build, min",
         "in use")  # fmt: skip
 
 
+def value(run: Result, key: str) -> float:
+    """Return a figure of a boot."""
+    if key == "build_seconds":
+        return float(run["unpack_seconds"] + run["compile_seconds"])
+    if key == "used_mib":
+        return float(run["guest_used_mib"][-1])
+    return float(run[key])
+
+
 def values(runs: list[Result], key: str) -> list[float]:
     """Return a figure of each boot."""
-    if key == "build_seconds":
-        return [run["unpack_seconds"] + run["compile_seconds"] for run in runs]
-    if key == "used_mib":
-        return [run["guest_used_mib"][-1] for run in runs]
-    return [run[key] for run in runs]
+    return [value(run, key) for run in runs]
 
 
 def cell(runs: list[Result], key: str, unit: float, digits: int) -> str:
     """Show the mean and how far the boots are from it at most."""
-    have = [value / unit for value in values(runs, key)]
+    have = [each / unit for each in values(runs, key)]
     middle = mean(have)
-    off = max(abs(value - middle) for value in have)
+    off = max(abs(each - middle) for each in have)
     return f"{middle:.{digits}f} ± {off:.{digits}f}"
 
 
@@ -261,7 +272,11 @@ def describe(results: Results) -> Section:
          *(f"{gib:g}" for gib in left), "")
         for name, area, minutes, *left in PUBLISHED
     ]
-    ours = runs.get("ours", one)
+    ours = runs.get("ours")
+    left, used = (
+        show(mean(values(ours, key)) if ours else None, ".0f")
+        for key in (LEFT[-1], "used_mib")
+    )
     return Section(
         title="A guest that compiles",
         question="A workload with page cache: what does the host have to provide?",
@@ -272,47 +287,60 @@ def describe(results: Results) -> Section:
         f" were free for {FINE_AGE_MS / 1000:g} s, too. No reserve: what the guest is"
         " seen to take again is not held back (max_age_ms=0)."
         " Counted is the memory of the guest, without that of QEMU itself.",
-        headline=(f"{mean(values(ours, LEFT[-1])):.0f} MiB",
-                  "left after build, clean, drop;"
-                  f" {mean(values(ours, 'used_mib')):.0f} in use"),
+        headline=(f"{left} MiB", f"left after build, clean, drop; {used} in use"),
         tables=[
             Table(
                 "Memory over time, over all stages and over the build; what the host"
-                " had to give, which is the sum of all rises; the time of the build,"
-                " and that in the guest's kernel; GiB left after each stage, and in use"
-                " by the guest itself in the end. Mean of the boots, and how far they"
-                " are from it at most",
+                " had to give at least, which is the sum of all rises, seen five times"
+                " a second; the time of the build; that in the guest's kernel from its"
+                " boot to the end; GiB left after each stage, and in use by the guest"
+                " itself in the end, without what its kernel reserves at boot. Mean of"
+                " the boots, and how far they are from it at most",
                 HEAD,
                 rows,
             )
         ],
-        reading=build_reading(runs),
+        reading=build_reading(results),
     )
 
 
-def build_reading(runs: dict[str, list[Result]]) -> list[str]:
+OTHERS = {
+    "stock": "the stock kernel",
+    "none": "no reporting",
+    "fine": "the finer order",
+    "eager": "no reserve",
+}
+
+
+def build_reading(results: Results) -> list[str]:
     """Interpret the numbers."""
     text = []
-    for name in ("stock", "none", "fine", "eager"):
-        if name not in runs or "ours" not in runs:
-            continue
-        label = {"stock": "the stock kernel", "none": "no reporting",
-                 "fine": "the finer order", "eager": "no reserve"}[name]
-        area, given, took = (
-            change(runs["ours"], runs[name], key)
-            for key in ("gib_minutes", "given_mib", "build_seconds")
-        )
-        left, other = (mean(values(runs[who], LEFT[-1])) for who in ("ours", name))
+    for name, label in OTHERS.items():
+        both = pairs(results, "ours", name)
+        if both:
+            text.append(
+                f"Against {label}: memory over time {change(both, 'gib_minutes')},"
+                f" memory given {change(both, 'given_mib')}, time to build"
+                f" {change(both, 'build_seconds')}, left in the end"
+                f" {change(both, LEFT[-1])}."
+            )
+    if text:
+        text[0] = "Boot by boot, mean and in brackets the range. " + text[0]
+    fine = pairs(results, "ours", "fine")
+    if fine:
+        ours, other = (mean(values(list(runs), LEFT[-1])) for runs in zip(*fine))
+        used = mean(value(run, "used_mib") for run, _ in fine)
         text.append(
-            f"Against {label}: {area} memory over time, {given} memory given,"
-            f" {took} time to build, {left:.0f} MiB instead of {other:.0f} MiB in the"
-            " end."
+            f"Of the {ours:.0f} MiB that are left, {used:.0f} are in use. The finer"
+            f" order finds {ours - other:.0f} of the rest; what remains is reserved by"
+            " the kernel since its boot, or free in fragments that are smaller still."
         )
-    if "ours" in runs:
+    eager = pairs(results, "ours", "eager")
+    if eager:
         text.append(
-            "What is left after the caches were dropped, beyond what is in use, is"
-            " free memory in fragments smaller than 2 MiB, which only the finer order"
-            " reports. In the published runs that is half of the guest."
+            "The reserve is what costs memory over time: memory that the build frees"
+            " and takes again is held back for as long as it goes on, and the host does"
+            " not have to give it again."
         )
     text.append(
         "The published runs are of another size and machine; what compares is the"
@@ -321,12 +349,10 @@ def build_reading(runs: dict[str, list[Result]]) -> list[str]:
     return text
 
 
-def change(ours: list[Result], other: list[Result], key: str) -> str:
-    """Say by how much the means differ, and whether the boots overlap."""
-    have, base = values(ours, key), values(other, key)
-    percent = f"{100 * (mean(have) / mean(base) - 1):+.0f} %"
-    overlap = min(have) <= max(base) and min(base) <= max(have)
-    return f"{percent} (less than the boots differ)" if overlap else percent
+def change(both: list[tuple[Result, Result]], key: str) -> str:
+    """Say by how much the first differs from the second, boot by boot."""
+    have = [100 * (value(a, key) / value(b, key) - 1) for a, b in both]
+    return f"{mean(have):+.0f} % ({min(have):+.0f} to {max(have):+.0f})"
 
 
 def steps() -> list[Step]:

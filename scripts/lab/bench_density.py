@@ -145,7 +145,6 @@ def describe(results: Results) -> Section:
         for variant, run in runs.items()
     ]
     rows += [(f"2019: {name}", count, "", swap, "") for name, count, swap in PUBLISHED]
-    ours = runs.get(OURS, one)
     return Section(
         title="How many guests fit on a host before it swaps?",
         question="Guests that used much memory once, one after the other.",
@@ -153,7 +152,11 @@ def describe(results: Results) -> Section:
         f" on a host limited to {one['host_mib']} MiB with {one['host_swap_mib']} MiB"
         f" of swap. Each touches {one['touch_mib']} MiB, ends the program, and stays"
         " up. The first guest with which the host uses swap is not counted.",
-        headline=(guests_text(ours), "guests on 15 GiB"),
+        headline=(
+            guests_text(runs[OURS]) if OURS in runs else "–",
+            f"guests of {one['guest_mib'] / 1024:g} GiB on"
+            f" {one['host_mib'] / 1024:g} GiB",
+        ),
         tables=[
             Table(
                 "Guests that fit",
@@ -185,7 +188,7 @@ def density_reading(runs: Results) -> list[str]:
         )
         if ours["stopped_at_cap"]:
             text.append("The benchmark stops there; how many more would fit is open.")
-    if "stock" in runs and "ours" in runs:
+    if runs.get("stock", {}).get("guests", 0) > WANTED:
         text.append(
             "Time is on the side of the stock kernel here: until the next guest is up"
             " and has touched its memory, the reports of the one before are done. It"

@@ -110,7 +110,10 @@ def card(chapter: Chapter) -> str:
 
 
 def size_note(chapter: Chapter) -> Iterable[str]:
-    """Say so if this is not the full size."""
+    """Say so if this is not all, or not the full size."""
+    if chapter.missing:
+        missing = escape(", ".join(chapter.missing))
+        yield f'<p class="small">Not measured: {missing}.</p>'
     scale = chapter.data["scale"]
     if scale != 1:
         yield (

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lab.bench_density import HOST_MIB, SWAP_MIB, UNMERGED, VARIANTS
-from lab.bench_guest import Bench, Result
+from lab.bench_guest import OURS, Bench, Result
 from lab.bench_plot import SHADES, WIDTH, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
 from lab.bench_section import Section, Table
@@ -134,8 +134,12 @@ def describe(results: Results) -> Section:
         how=f"Three guests of {one['guest_mib']} MiB and 4 virtual CPUs are up on a"
         f" host limited to {one['host_mib']} MiB with {one['host_swap_mib']} MiB of"
         f" swap. memhog takes {one['hog_mib']} MiB in one after the other.",
-        headline=(f"{max(runs.get('this library', one)['swap_mib']):.0f} MiB",
-                  "of swap with three memhogs"),
+        headline=(
+            f"{max(runs[OURS.label]['swap_mib']):.0f} MiB"
+            if OURS.label in runs
+            else "–",
+            "of swap with three memhogs",
+        ),
         tables=[
             Table(
                 "Time of memhog, and swap used",

@@ -142,10 +142,14 @@ def age_reading(results: Results) -> list[str]:
         peak = max(row[3] for row in result["series"])
         least = min(row[3] for row in result["series"])
         later = [row[0] for row in result["series"] if row[2] > SETTLED_MIB]
+        end = (
+            f"{result['series'][-1][2]} MiB still waited in the end"
+            if result["series"][-1][2] > SETTLED_MIB
+            else f"after {max(later, default=0):.0f} s nothing waited any more"
+        )
         found.append(
             f"{name}: the host had to give {result['risen_mib']} MiB in all, between"
-            f" {least} and {peak} MiB were there at a time, and after"
-            f" {max(later, default=0):.0f} s nothing waited any more"
+            f" {least} and {peak} MiB were there at a time, and {end}"
         )
     if not found:
         return []

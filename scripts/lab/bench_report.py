@@ -28,26 +28,30 @@ from lab import (
     bench_discard,
     bench_fault,
     bench_memhog,
+    bench_policy,
     bench_scale,
     bench_xen,
 )
 from lab.bench_html import page
 from lab.bench_policy_text import describe as describe_policy
 from lab.bench_rst import chapters_of, document
-from lab.bench_runner import SMOKE_SCALE, Results
+from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, all_tasks
 from lab.bench_section import Section
 from lab.demo import REPORT
 from lab.paths import ROOT
 
-SECTIONS: dict[str, Callable[[Results], Section]] = {
-    "density": bench_density.describe,
-    "memhog": bench_memhog.describe,
-    "policy": describe_policy,
-    "build": bench_build.describe,
-    "page_fault": bench_fault.describe,
-    "scale": bench_scale.describe,
-    "discard": bench_discard.describe,
-    "xen": bench_xen.describe,
+SECTIONS: dict[str, tuple[Benchmark, Callable[[Results], Section]]] = {
+    benchmark.name: (benchmark, describe)
+    for benchmark, describe in (
+        (bench_density.BENCHMARK, bench_density.describe),
+        (bench_memhog.BENCHMARK, bench_memhog.describe),
+        (bench_policy.BENCHMARK, describe_policy),
+        (bench_build.BENCHMARK, bench_build.describe),
+        (bench_fault.BENCHMARK, bench_fault.describe),
+        (bench_scale.BENCHMARK, bench_scale.describe),
+        (bench_discard.BENCHMARK, bench_discard.describe),
+        (bench_xen.BENCHMARK, bench_xen.describe),
+    )
 }
 
 KEPT = ROOT / "tests" / "bench" / "results"
@@ -69,6 +73,13 @@ class Chapter:
     def kept(self) -> bool:
         """Was it run elsewhere, and only its results are here?"""
         return self.path.parent == KEPT
+
+    @property
+    def missing(self) -> list[str]:
+        """Which steps were not done."""
+        benchmark, _ = SECTIONS[self.name]
+        wanted = {task.key for task in all_tasks(benchmark)}
+        return sorted(wanted - set(self.data["results"]))
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -107,29 +118,30 @@ def load(name: str) -> Chapter | None:
         pictures = sorted(REPORT.glob(f"{path.stem}*.png"))
         if data["scale"] == 1:
             pictures = [file for file in pictures if "-scale" not in file.stem]
-    return Chapter(name, path, data, SECTIONS[name](data["results"]), pictures)
+    _, describe = SECTIONS[name]
+    return Chapter(name, path, data, describe(data["results"]), pictures)
 
 
 def check_complete(chapter: Chapter) -> None:
     """Do not let a run of some steps take the place of all."""
-    kept = KEPT / chapter.path.name
-    if not kept.exists():
-        return
-    before = json.loads(kept.read_text(encoding="utf-8"))["results"]
-    missing = sorted(set(before) - set(chapter.data["results"]))
-    if missing:
+    if chapter.missing:
         raise SystemExit(
-            f"report: {chapter.name} is kept with steps that were not run now:"
-            f" {' '.join(missing)}"
+            f"report: {chapter.name} is not kept, steps of it were not run:"
+            f" {' '.join(chapter.missing)}"
         )
 
 
 def keep(chapters: list[Chapter]) -> None:
     """Keep the results, and write the document and the pictures beside it."""
-    full = [chapter for chapter in chapters if chapter.data["scale"] == 1]
+    full = [
+        chapter
+        for chapter in chapters
+        if chapter.data["scale"] == 1 and not chapter.kept
+    ]
     KEPT.mkdir(exist_ok=True)
-    for chapter in (chapter for chapter in full if not chapter.kept):
+    for chapter in full:
         check_complete(chapter)
+    for chapter in full:
         shutil.copy(chapter.path, KEPT / f"{chapter.name}.json")
         for picture in chapter.pictures:
             shutil.copy(picture, IMAGES / f"bench-{picture.name}")

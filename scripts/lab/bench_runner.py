@@ -114,16 +114,20 @@ def chosen(name: str, allowed: Iterable[str]) -> set[str]:
     return set(wanted)
 
 
+def all_tasks(benchmark: Benchmark) -> list[Task]:
+    """Return every step on each of its kernels."""
+    steps = benchmark.steps()
+    return [Task(step, variant) for step in steps for variant in step.variants]
+
+
 def chosen_tasks(benchmark: Benchmark) -> list[Task]:
     """Return what ONLY and VARIANT in the environment ask for."""
-    steps = benchmark.steps()
-    names = chosen("ONLY", (step.name for step in steps))
+    names = chosen("ONLY", (step.name for step in benchmark.steps()))
     variants = chosen("VARIANT", benchmark.variants())
     return [
-        Task(step, variant)
-        for step in steps
-        for variant in step.variants
-        if step.name in names and variant.name in variants
+        task
+        for task in all_tasks(benchmark)
+        if task.step.name in names and task.variant.name in variants
     ]
 
 
@@ -143,14 +147,18 @@ class Report:
         result = self.data["results"].get(task.key)
         return result is not None and bool(result["stamp"] == task.stamp())
 
-    def add(self, task: Task, result: Result) -> None:
-        """Keep a result."""
-        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        made = {"stamp": task.stamp(), "date": when, "commit": commit()}
+    def add(self, task: Task, made: Result, result: Result) -> None:
+        """Keep a result, and of what it is."""
         self.data["results"][task.key] = {**made, **result}
         scratch = self.path.with_suffix(".new")
         scratch.write_text(json.dumps(self.data) + "\n", encoding="utf-8")
         scratch.replace(self.path)
+
+
+def origin(task: Task) -> Result:
+    """Say what is about to be measured, and when."""
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    return {"stamp": task.stamp(), "date": when, "commit": commit()}
 
 
 def commit() -> str:
@@ -212,9 +220,15 @@ def run(bench: Bench, report: Report, tasks: list[Task]) -> None:
             slowness = took / expected(todo[:number], bench.scale)
         minutes = slowness * expected(todo[number:], bench.scale) / 60
         print(f"{place}: about {minutes:.0f} min left", flush=True)
+        made = origin(task)
         result = task.step.measure(bench, task.variant)
         print(f"    {short(result)}", flush=True)
-        report.add(task, result)
+        if task.stamp() != made["stamp"]:
+            raise SystemExit(
+                f"bench: the kernel or the programs of {task.key} were built anew while"
+                " they were measured, that does not count"
+            )
+        report.add(task, made, result)
 
 
 def perform(benchmark: Benchmark) -> None:
@@ -243,5 +257,6 @@ def stopped(_signal: int, _frame: object) -> None:
 
 def main(benchmark: Benchmark) -> None:
     """Entry point of `make bench-NAME`."""
-    signal.signal(signal.SIGTERM, stopped)
+    for reason in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(reason, stopped)
     explain(lambda: perform(benchmark))

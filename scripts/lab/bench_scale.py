@@ -252,10 +252,10 @@ def scale_reading(everything: list[Row]) -> list[str]:
     stolen = select(everything, way="tracker")
     if any(row["hold_ns"] >= STOLEN_NS for row in stolen):
         text.append(
-            "Holds of this library of a millisecond and more, with no more entries"
-            " than the others, are those in which the host took the processor from"
-            " User Mode Linux. Large zones are measured once, others three times, of"
-            " which the best counts."
+            "Holds of this library of a millisecond and more have no more entries than"
+            " the others, so what they took besides is not of the tracker: most likely"
+            " the host took the processor from User Mode Linux. Large zones are"
+            " measured once, others three times, of which the best counts."
         )
     slower = [
         row

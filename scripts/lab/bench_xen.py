@@ -26,6 +26,7 @@ MEMORY_MIB = 2048
 DOM0_MIB = 512
 DOMAIN_MIB = 256
 USED_MIB = 128
+SPARE_MIB = 32  # what Xen needs for a domain beside its memory, and more
 MOST_DOMAINS = 64
 SETTLE_SECONDS = 60
 ATTEMPTS = 3  # to boot a domain
@@ -129,6 +130,8 @@ def start(host: XenHost, name: str, state: str) -> tuple[Domain | None, int]:
             domain.create()
         except VmError:
             # Xen needs some memory beside that of the domain.
+            if host.free_mib() >= DOMAIN_MIB + SPARE_MIB:
+                raise
             return None, crashes
         try:
             domain.connect()
@@ -167,10 +170,14 @@ def domains(bench: Bench, variant: Variant) -> Result:
 
 def use_all(domain: Domain, variant: Variant) -> bool:
     """Have a domain use memory, and give it back; tell whether it could."""
-    could = domain.try_run(f"touch-free {USED_MIB}", timeout=120).status == 0
+    try:
+        done = domain.try_run(f"touch-free {USED_MIB}", timeout=120)
+    except VmError as error:
+        print(f"    {error}", flush=True)
+        return False
     if variant is ON:
         settle(domain)
-    return could
+    return done.status == 0
 
 
 def integrity(bench: Bench, _variant: Variant) -> Result:

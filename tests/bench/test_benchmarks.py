@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from lab import paths
+from lab.bench_report import SECTIONS
 
 SCALE = "16"
 FOLDER = paths.BUILD / "report"
@@ -38,7 +39,9 @@ class Case:
 CASES = (
     Case(
         "density", "density", "ours",
-        lambda found: 0 < found["guests"] <= len(found["series"]),
+        # the second guest uses what the first has given back
+        lambda found: found["series"][1][2] - found["series"][0][2]
+        < found["touch_mib"] / 2,
     ),
     Case(
         "memhog", "memhog", "none",
@@ -62,7 +65,8 @@ CASES = (
     ),
     Case(
         "discard", "neighbour-1", "dontneed",
-        lambda found: found["touch_seconds"] > 0,
+        lambda found: found["touch_seconds"] > 0
+        and found["giver_mib_after"] < found["touched_mib"] / 2,
     ),
     Case(
         "xen", "cost", "on",
@@ -70,7 +74,8 @@ CASES = (
     ),
     Case(
         "build", "build-1", "ours",
-        lambda found: found["objects"] > 0 and found["gib_minutes"] > 0,
+        lambda found: 0 < found["mib_after_drop"] < found["peak_mib"]
+        and found["given_mib"] > 0 and found["gib_minutes"] > 0,
     ),
 )  # fmt: skip
 
@@ -96,6 +101,8 @@ def test_benchmark_measures_something(case: Case) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         results = json.loads(case.report.read_text(encoding="utf-8"))["results"]
         assert case.holds(results[f"{case.step}/{case.variant}"]), results
+        _, describe = SECTIONS[case.name]
+        assert describe(results).tables[0].rows
         assert case.report.with_suffix(".png").stat().st_size > 0
         again = bench(case)
         assert "1 of 1 steps were done before" in again.stdout, again.stderr

@@ -7,7 +7,7 @@
  * file whose pages are then copied when they are written.  With -n it prints
  * for each round of the first task how many ticks of the processor's time stamp
  * counter it took, which are instructions where the emulator counts them so.
- * With -s it prints the rounds that all tasks did in that time, in faults.
+ * With -s it prints the faults that all tasks took in that time.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -25,6 +25,7 @@
 #define MIB (1UL << 20)
 #define PAGE 4096UL
 #define MAX_TASKS 64
+#define STEP (64 * PAGE)	/* how often a task notes its progress */
 
 static size_t bytes = 128 * MIB;
 static int advice = MADV_NOHUGEPAGE;
@@ -34,7 +35,7 @@ static unsigned long rounds;
 /* Shared with the tasks, which are processes or threads. */
 struct shared {
 	volatile int stop;
-	volatile unsigned long done[MAX_TASKS][8];	/* a cache line each */
+	volatile unsigned long done[MAX_TASKS][8];	/* bytes, a cache line each */
 };
 
 static struct shared *shared;
@@ -86,13 +87,14 @@ static char *map(int fd)
 	return memory;
 }
 
-static void touch_all(int fd)
+static void touch_all(int fd, volatile unsigned long *done)
 {
 	char *memory = map(fd);
-	size_t at;
+	size_t at, end;
 
-	for (at = 0; at < bytes; at += PAGE)
-		memory[at] = 1;
+	for (at = 0; at < bytes; *done += STEP)
+		for (end = at + STEP; at < end; at += PAGE)
+			memory[at] = 1;
 	if (munmap(memory, bytes))
 		fail("page-fault: munmap");
 }
@@ -102,10 +104,8 @@ static void *task(void *context)
 	volatile unsigned long *done = context;
 	int fd = with_file ? scratch_file() : -1;
 
-	while (!shared->stop) {
-		touch_all(fd);
-		++*done;
-	}
+	while (!shared->stop)
+		touch_all(fd, done);
 	if (fd >= 0)
 		close(fd);
 	return NULL;
@@ -132,14 +132,12 @@ static void start_process(volatile unsigned long *done)
 	}
 }
 
-static unsigned long faults_per_round(void)
+static size_t fault_size(void)
 {
-	size_t size = !with_file && advice == MADV_HUGEPAGE ? 2 * MIB : PAGE;
-
-	return bytes / size;
+	return !with_file && advice == MADV_HUGEPAGE ? 2 * MIB : PAGE;
 }
 
-static unsigned long count_rounds(int tasks)
+static unsigned long count_bytes(int tasks)
 {
 	unsigned long sum = 0;
 	int i;
@@ -166,12 +164,12 @@ static void run_for(unsigned int seconds, int tasks, int threads)
 	for (i = 0; i < tasks; i++)
 		(threads ? start_thread : start_process)(shared->done[i]);
 	sleep(1);
-	before = count_rounds(tasks);
+	before = count_bytes(tasks);
 	start = now();
 	sleep(seconds);
 	took = now() - start;
 	printf("faults=%lu seconds=%.3f\n",
-	       (count_rounds(tasks) - before) * faults_per_round(), took);
+	       (count_bytes(tasks) - before) / fault_size(), took);
 	fflush(stdout);
 	shared->stop = 1;
 	while (!threads && wait(NULL) > 0)
@@ -185,9 +183,9 @@ static void run_rounds(void)
 
 	while (rounds--) {
 		start = __rdtsc();
-		touch_all(fd);
+		touch_all(fd, shared->done[0]);
 		printf("ticks=%llu faults=%lu\n", __rdtsc() - start,
-		       faults_per_round());
+		       bytes / fault_size());
 	}
 }
 
