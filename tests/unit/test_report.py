@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import bench_discard, bench_report, bench_scale
+from lab import bench_build, bench_discard, bench_report, bench_scale
+from lab.bench_html import size_note
 from lab.bench_report import KEPT, Chapter, load
 from lab.bench_rst import chapters_of, document
 from lab.bench_section import Section
@@ -52,6 +53,53 @@ def test_kept_results_can_be_shown(
         shown = load(path.stem)
         assert shown is not None and shown.kept
         assert shown.pictures and shown.section.reading
+
+
+def test_incomplete_run_is_named_and_not_kept() -> None:
+    """The steps that were not done are listed, on the page and when it is kept."""
+    some = chapter("memhog", "New memhog")
+    some.data["results"]["memhog/ours"] = some.data["results"].pop("step/ours")
+    assert some.missing == ["memhog/none", "memhog/stock"]
+    assert "Not measured: memhog/none, memhog/stock" in "".join(size_note(some))
+    with pytest.raises(SystemExit, match="memhog/none memhog/stock"):
+        bench_report.check_complete(some)
+
+
+def test_builds_are_compared_boot_by_boot() -> None:
+    """A slow boot of both kernels makes no difference between them."""
+    run = dict.fromkeys(
+        ("gib_minutes", "gib_minutes_build", "given_mib", "unpack_seconds",
+         "compile_seconds", "system_seconds", *bench_build.LEFT),
+        100.0,
+    )  # fmt: skip
+    results = {
+        f"build-{boot}/{name}": {
+            **{key: value * slow * more for key, value in run.items()},
+            "guest_used_mib": [80], "objects": 48,
+        }
+        for boot, slow in ((1, 1.0), (2, 1.5))
+        for name, more in (("ours", 1.1), ("stock", 1.0))
+    }  # fmt: skip
+    text = "\n".join(bench_build.describe(results).reading)
+    assert "memory over time +10 % (+10 to +10)" in text
+
+
+@pytest.mark.parametrize(
+    "shown, choice", [(3600, "MADV_DONTNEED"), (400, "MADV_FREE")]
+)
+def test_host_that_sees_what_it_gets_may_be_lazy(shown: int, choice: str) -> None:
+    """What shows at the host decides, whatever time is saved."""
+    free = bench_discard.FREE.name
+    results: dict[str, dict[str, Any]] = {}
+    for variant in bench_discard.VARIANTS:
+        lazy = variant.name == free
+        reuse = {name: [1.0, 1.0] for name in bench_discard.SERIES}
+        reuse["cpu_seconds"] = [8.0] * 2 if lazy else [10.0] * 2
+        reuse["host_mib"] = [shown] * 2 if lazy else [360] * 2
+        reuse["lazy_mib"] = [2400] * 2 if lazy else [0] * 2
+        results[f"reuse-1/{variant.name}"] = reuse
+        results[f"neighbour-1/{variant.name}"] = {"touch_seconds": 9.0, "swap_mib": 0}
+    assert bench_discard.describe(results).headline[0] == choice
 
 
 def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
