@@ -22,7 +22,7 @@ from lab.paths import BUILD, locked
 
 MIB = 1 << 20
 SPARE_MIB = 1024  # left to the host beside what the group may use
-SWAP_FILE = BUILD / "bench.swap"
+SWAP_FILE = BUILD.resolve() / "bench.swap"  # as /proc/swaps shows it
 MOUNTS = Path("/proc/mounts")
 LEAVE_SECONDS = 30
 
@@ -175,12 +175,23 @@ class HostLimit:
             ) from None
 
     def _take_down(self) -> None:
-        if self._group.exists():
-            self._empty_group()
-            self._group.rmdir()
+        try:
+            if self._group.exists():
+                self._empty_group()
+                self._group.rmdir()
+        finally:
+            self._remove_swap()
+
+    def _remove_swap(self) -> None:
         swaps = Path("/proc/swaps").read_text(encoding="utf-8")
         if f"{SWAP_FILE} " in swaps:
-            subprocess.run(["swapoff", SWAP_FILE], check=True)
+            done = subprocess.run(
+                ["swapoff", SWAP_FILE], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise HostError(
+                    f"{SWAP_FILE} stays in use, swapoff says: {done.stderr.strip()}"
+                )
         SWAP_FILE.unlink(missing_ok=True)
 
     def _empty_group(self) -> None:

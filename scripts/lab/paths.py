@@ -19,5 +19,9 @@ def locked(name: str) -> Iterator[None]:
     """Keep two runs of the same build step from mixing their output."""
     BUILD.mkdir(exist_ok=True)
     with open(BUILD / f".{name}.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another run to end: {name}", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
