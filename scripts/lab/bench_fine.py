@@ -26,7 +26,7 @@ from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import guest_memory
 
 PIECES_KIB = (4, 32, 64, 256, 1024)
-SMALL_PIECES_KIB = (1024,)  # all there is at a smaller scale
+SMALL_PIECES_KIB = (64,)  # all there is at a smaller scale
 SCATTERED_MIB = 2048
 ROUNDS = 10
 FINE_AGE_MS = 200
