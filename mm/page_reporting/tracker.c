@@ -124,7 +124,10 @@ struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
 	return segment;
 }
 
-/* Take over the segments of @old, which has the same order. */
+/*
+ * Take over the segments of @old, which has the same order, and what it knows
+ * of the memory reported lately.
+ */
 void fpr_inherit(struct fpr_zone *fz, struct fpr_zone *old)
 {
 	unsigned long i;

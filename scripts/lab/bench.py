@@ -12,32 +12,11 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import (
-    bench_build,
-    bench_density,
-    bench_discard,
-    bench_fault,
-    bench_memhog,
-    bench_policy,
-    bench_scale,
-    bench_xen,
-)
+from lab.bench_report import SECTIONS
 from lab.bench_runner import STOPPED
 from lab.bench_runner import main as run_benchmark
 
-BENCHMARKS = {
-    module.BENCHMARK.name: module.BENCHMARK
-    for module in (
-        bench_density,
-        bench_memhog,
-        bench_fault,
-        bench_scale,
-        bench_discard,
-        bench_build,
-        bench_policy,
-        bench_xen,
-    )
-}
+BENCHMARKS = {name: benchmark for name, (benchmark, _) in SECTIONS.items()}
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from lab.bench_guest import (
     rest,
 )
 from lab.bench_plot import SHADES, panels, save, style
-from lab.bench_runner import Benchmark, Results, Step
+from lab.bench_runner import Benchmark, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show
 from lab.demo import Variant
 from lab.vm import Vm, VmError, kernel_image
@@ -182,23 +182,18 @@ def thinned(samples: list[Sample], start: float) -> list[tuple[float, int]]:
     return kept
 
 
-def runs_of(results: Results, variant: str) -> list[Result]:
-    """Return the results of all boots of a kernel."""
-    keys = (f"build-{boot}/{variant}" for boot in BOOTS)
-    return [results[key] for key in keys if key in results]
-
-
 def pairs(results: Results, name: str, other: str) -> list[tuple[Result, Result]]:
     """Return the results of two kernels, boot by boot."""
-    keys = [(f"build-{boot}/{name}", f"build-{boot}/{other}") for boot in BOOTS]
-    return [(results[a], results[b]) for a, b in keys if {a, b} <= set(results)]
+    have, base = (boots(results, "build", which) for which in (name, other))
+    return [(have[boot], base[boot]) for boot in have if boot in base]
 
 
 def draw(results: Results, folder: Path, name: str) -> list[Path]:
     """Show the host memory over time, one curve a boot."""
     figure, (axes,) = panels(1)
     for variant in reversed(VARIANTS):
-        for number, run in enumerate(runs_of(results, variant.name)):
+        runs = boots(results, "build", variant.name).values()
+        for number, run in enumerate(runs):
             times, levels = zip(*run["series"])
             axes.plot([at / 60 for at in times], [mib / 1024 for mib in levels],
                       color=SHADES[variant.name], linewidth=1,
@@ -259,20 +254,19 @@ def cell(runs: list[Result], key: str, unit: float, digits: int) -> str:
 
 def describe(results: Results) -> Section:
     """Say what came out."""
-    runs = {variant.name: runs_of(results, variant.name) for variant in VARIANTS}
-    runs = {name: have for name, have in runs.items() if have}
+    every = {v: list(boots(results, "build", v.name).values()) for v in VARIANTS}
+    runs = {variant: have for variant, have in every.items() if have}
     one = next(iter(runs.values()))
-    labels = {variant.name: variant.label for variant in VARIANTS}
     rows = [
-        (labels[name], *(cell(have, *column) for column in SHOWN))
-        for name, have in runs.items()
+        (variant.label, *(cell(have, *column) for column in SHOWN))
+        for variant, have in runs.items()
     ]
     rows += [
         (name, "", f"{area:g}", "", f"{minutes:g}", "",
          *(f"{gib:g}" for gib in left), "")
         for name, area, minutes, *left in PUBLISHED
     ]
-    ours = runs.get("ours")
+    ours = runs.get(OURS)
     left, used = (
         show(mean(values(ours, key)) if ours else None, ".0f")
         for key in (LEFT[-1], "used_mib")
@@ -357,7 +351,9 @@ def change(both: list[tuple[Result, Result]], key: str) -> str:
 
 def steps() -> list[Step]:
     """Return all steps."""
-    return [Step(f"build-{boot}", 270, build, VARIANTS) for boot in BOOTS]
+    return [
+        Step(f"build-{boot}", 270, build, in_turn(VARIANTS, boot)) for boot in BOOTS
+    ]
 
 
 BENCHMARK = Benchmark("build", steps, draw, make_disks)

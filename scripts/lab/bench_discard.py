@@ -25,7 +25,15 @@ from lab.bench_guest import (
     rest,
 )
 from lab.bench_plot import panels, save, style
-from lab.bench_runner import Benchmark, Measure, Results, Step, guest_files
+from lab.bench_runner import (
+    Benchmark,
+    Measure,
+    Results,
+    Step,
+    boots,
+    guest_files,
+    in_turn,
+)
 from lab.bench_section import Section, Table
 from lab.demo import Variant
 from lab.host_limit import HostError, HostLimit
@@ -185,24 +193,19 @@ def bar(axes: Any, spot: int, variant: Variant, height: float) -> None:
     axes.text(spot, height, f"{height:.3g}", ha="center", va="bottom", fontsize=8)
 
 
-def boots(results: Results, step: str, variant: Variant) -> list[Result]:
-    """Return the results of all boots of a step."""
-    keys = [f"{step}-{boot}/{variant.name}" for boot in range(1, BOOTS + 1)]
-    return [results[key] for key in keys if key in results]
-
-
 def later_rounds(results: Results, variant: Variant, name: str) -> list[float]:
     """Return one number of each round in which memory was used again."""
     return [
         value
-        for run in boots(results, "reuse", variant)
+        for run in boots(results, "reuse", variant.name).values()
         for value in run[name][1:]
     ]
 
 
 def beside(results: Results, variant: Variant, name: str) -> list[float]:
     """Return one number of each neighbour."""
-    return [run[name] for run in boots(results, "neighbour", variant)]
+    runs = boots(results, "neighbour", variant.name).values()
+    return [run[name] for run in runs]
 
 
 def describe(results: Results) -> Section:
@@ -256,7 +259,7 @@ def recommendation(results: Results) -> tuple[str, str, list[str]]:
     Reports are there for a host to start more guests, so it has to see what it
     got: that decides.  The time that MADV_FREE saves is its other side.
     """
-    if not all(boots(results, step, v) for step in STEPS for v in VARIANTS):
+    if not all(boots(results, step, v.name) for step in STEPS for v in VARIANTS):
         return "–", "", ["Not all of it was measured."]
     cpu = [median(later_rounds(results, v, "cpu_seconds")) for v in VARIANTS]
     have = [median(later_rounds(results, v, "host_mib")) for v in VARIANTS]
@@ -302,7 +305,7 @@ def recommendation(results: Results) -> tuple[str, str, list[str]]:
 def steps() -> list[Step]:
     """Return all steps."""
     return [
-        Step(f"{name}-{boot}", seconds, measure, VARIANTS, files)
+        Step(f"{name}-{boot}", seconds, measure, in_turn(VARIANTS, boot), files)
         for boot in range(1, BOOTS + 1)
         for name, (seconds, measure) in STEPS.items()
     ]

@@ -23,7 +23,7 @@ from typing import Any
 
 from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, panels, save, style
-from lab.bench_runner import Benchmark, Measure, Results, Step
+from lab.bench_runner import Benchmark, Measure, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show, verdict
 from lab.demo import Variant
 from lab.vm import Vm, VmError, kernel_image
@@ -134,8 +134,7 @@ def per_fault(
     results: Results, variant: str, mode: str, kind: str = "median"
 ) -> list[float]:
     """Return the median round of each boot, or the mean."""
-    keys = [f"count-{boot}/{variant}" for boot in range(1, COUNTED_BOOTS + 1)]
-    return [results[key][mode][kind] for key in keys if key in results]
+    return [run[mode][kind] for run in boots(results, "count", variant).values()]
 
 
 def extra_percent(
@@ -152,20 +151,20 @@ def extra_percent(
 def noise_percent(results: Results, mode: str) -> float:
     """Return by how much the boots of a kernel differ at most."""
     base = per_fault(results, NOPR.name, mode)
-    boots = [per_fault(results, variant.name, mode) for variant in VARIANTS]
-    return 100 * max(max(each) - min(each) for each in boots if each) / mean(base)
+    have = [per_fault(results, variant.name, mode) for variant in VARIANTS]
+    return 100 * max(max(each) - min(each) for each in have if each) / mean(base)
 
 
 def rates(results: Results, variant: str, load: str) -> list[int]:
     """Return the faults per second of each boot."""
-    keys = [f"boot-{boot}/{variant}" for boot in range(1, TIMED_BOOTS + 1)]
-    return [results[key][load] for key in keys if load in results.get(key, {})]
+    runs = boots(results, "boot", variant).values()
+    return [run[load] for run in runs if load in run]
 
 
 def timed_modes(results: Results) -> list[str]:
     """Return the modes of which there are timed runs."""
-    boots = [result for key, result in results.items() if key.startswith("boot-")]
-    loads = {load.split("/")[0] for result in boots for load in result}
+    runs = [result for key, result in results.items() if key.startswith("boot-")]
+    loads = {load.split("/")[0] for result in runs for load in result}
     return [mode for mode in TIMED_MODES if mode in loads]
 
 
@@ -341,14 +340,14 @@ def largest_gap(results: Results) -> tuple[float, float, str] | None:
 
 def steps() -> list[Step]:
     """Return all steps."""
-    counts = range(1, COUNTED_BOOTS + 1)
-    boots = range(1, TIMED_BOOTS + 1)
     return [
-        *(Step(f"count-{boot}", 45, counting(boot), VARIANTS) for boot in counts),
-        # Now in this order, now in that: a host may be slower for a while.
         *(
-            Step(f"boot-{boot}", 65, timing(boot), VARIANTS[:: 1 if boot % 2 else -1])
-            for boot in boots
+            Step(f"count-{boot}", 45, counting(boot), in_turn(VARIANTS, boot))
+            for boot in range(1, COUNTED_BOOTS + 1)
+        ),
+        *(
+            Step(f"boot-{boot}", 65, timing(boot), in_turn(VARIANTS, boot))
+            for boot in range(1, TIMED_BOOTS + 1)
         ),
     ]
 

@@ -95,6 +95,24 @@ class Task:
         return digest.hexdigest()[:16]
 
 
+def boots(results: Results, step: str, variant: str) -> dict[int, Result]:
+    """Return the results of all boots of a step on a kernel, by their numbers."""
+    found = {}
+    for key, result in results.items():
+        number = key.removeprefix(f"{step}-").removesuffix(f"/{variant}")
+        if number.isdigit():
+            found[int(number)] = result
+    return dict(sorted(found.items()))
+
+
+def in_turn(variants: tuple[Variant, ...], boot: int) -> tuple[Variant, ...]:
+    """Return the kernels in the order of a boot: now forwards, now backwards.
+
+    A host may be slower for a while, which must not always hit the last one.
+    """
+    return variants if boot % 2 else variants[::-1]
+
+
 def scale() -> int:
     """Return by what to divide sizes and times."""
     text = os.environ.get("SCALE") or "1"

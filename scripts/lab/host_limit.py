@@ -83,6 +83,13 @@ def meminfo_mib(field: str) -> int:
     return int(fields[field].split()[0]) // 1024
 
 
+def perform(command: list[str], failure: str) -> None:
+    """Run a command; say what it says if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HostError(f"{failure}, {command[0]} says: {done.stderr.strip()}")
+
+
 class HostLimit:
     """A limited host; what runs with wrapper() in front of it is inside."""
 
@@ -153,11 +160,7 @@ class HostLimit:
             ["swapon", str(SWAP_FILE)],
         )
         for step in steps:
-            done = subprocess.run(step, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise HostError(
-                    f"cannot make a swap file, {step[0]} says: {done.stderr.strip()}"
-                )
+            perform(step, "cannot make a swap file")
 
     def _add_group(self) -> None:
         if self._controller.version == 2:
@@ -185,13 +188,7 @@ class HostLimit:
     def _remove_swap(self) -> None:
         swaps = Path("/proc/swaps").read_text(encoding="utf-8")
         if f"{SWAP_FILE} " in swaps:
-            done = subprocess.run(
-                ["swapoff", SWAP_FILE], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise HostError(
-                    f"{SWAP_FILE} stays in use, swapoff says: {done.stderr.strip()}"
-                )
+            perform(["swapoff", str(SWAP_FILE)], f"{SWAP_FILE} stays in use")
         SWAP_FILE.unlink(missing_ok=True)
 
     def _empty_group(self) -> None:
