@@ -35,7 +35,6 @@
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/suspend.h>
 
 #include <trace/events/page_reporting.h>
 
@@ -75,7 +74,7 @@ DEFINE_STATIC_KEY_FALSE(page_reporting_holding);
 static struct fpr_held *fpr_held_table __read_mostly;
 
 /* Nothing more is held: hibernation or kexec is under way. */
-static bool fpr_holding_paused;
+bool fpr_holding_paused;
 
 /* Pages that were held for backends that went without restoring them. */
 atomic_long_t fpr_lost;
@@ -452,7 +451,7 @@ bool fpr_has_holes(unsigned long start_pfn, unsigned long end_pfn)
 }
 
 /* Restore blocks of @backend until only @limit pages are held. */
-static int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit)
+int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit)
 {
 	struct zone *zone;
 	int err = 0;
@@ -633,106 +632,7 @@ void fpr_held_detach(struct fpr_backend *backend)
 		       backend->name, lost << (PAGE_SHIFT - 10));
 }
 
-/* === Events that need the memory back === */
-
-static int fpr_restore_backend(struct fpr_backend *backend)
-{
-	unsigned long left;
-
-	if (!backend->holds)
-		return 0;
-	/* A batch that is on its way is held when it returns. */
-	flush_work(&backend->work);
-	fpr_restore_excess(backend, 0);
-	/* And a block that an allocation fails to restore is held again. */
-	synchronize_rcu();
-	left = fpr_held_pages(backend);
-	if (!left)
-		return 0;
-	pr_err("backend %s did not get %lu kB back from the hypervisor\n",
-	       backend->name, left << (PAGE_SHIFT - 10));
-	return -EBUSY;
-}
-
-/* What a backend that went has lost is missing for good. */
-static int fpr_check_lost(void)
-{
-	unsigned long lost = fpr_lost_pages();
-
-	if (!lost)
-		return 0;
-	pr_err("%lu kB were lost to the hypervisor when a backend went\n",
-	       lost << (PAGE_SHIFT - 10));
-	return -EBUSY;
-}
-
-/*
- * Is all memory there?  A backend that is being unregistered may not be done
- * yet, but what it does to its blocks it does under fpr_mutex.
- */
-static int fpr_check_whole(void)
-{
-	guard(mutex)(&fpr_mutex);
-	return fpr_held_pages(NULL) ? -EBUSY : fpr_check_lost();
-}
-
-/**
- * page_reporting_resume_holding() - blocks may be held again
- *
- * For those who called page_reporting_restore_all(), and go on after all.
- *
- * Context: Process context, may sleep.  Takes an internal mutex.
- */
-void page_reporting_resume_holding(void)
-{
-	guard(mutex)(&fpr_mutex);
-	WRITE_ONCE(fpr_holding_paused, false);
-	fpr_kick_all();
-}
-
-/**
- * page_reporting_restore_all() - restore everything, and hold nothing more
- *
- * For a kernel or an image that is about to take over this system's memory,
- * and knows nothing of held blocks.
- *
- * Context: Process context, may sleep.  Takes an internal mutex.
- * Return: 0, or -EBUSY if the hypervisor did not give everything back, now or
- * when a backend was unregistered; then blocks may be held again.
- */
-int page_reporting_restore_all(void)
-{
-	struct fpr_backend **backends, **backend;
-	int err = fpr_check_lost();
-
-	if (err)
-		return err;
-	WRITE_ONCE(fpr_holding_paused, true);
-	backends = fpr_backends_get();
-	if (!backends)
-		err = -ENOMEM;
-	for (backend = backends; !err && *backend; backend++)
-		err = fpr_restore_backend(*backend);
-	fpr_backends_put(backends);
-	err = err ?: fpr_check_whole();
-	if (err)
-		page_reporting_resume_holding();
-	return err;
-}
-
-static int fpr_pm_notify(struct notifier_block *nb, unsigned long event,
-			 void *unused)
-{
-	switch (event) {
-	case PM_HIBERNATION_PREPARE:
-	case PM_RESTORE_PREPARE:
-		return notifier_from_errno(page_reporting_restore_all());
-	case PM_POST_HIBERNATION:
-	case PM_POST_RESTORE:
-		page_reporting_resume_holding();
-	}
-	return NOTIFY_DONE;
-}
+/* === Running out of memory === */
 
 /* The last resort before a process is killed: maybe there is memory by now. */
 static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
@@ -766,8 +666,8 @@ static struct notifier_block fpr_oom_nb = {
 	.notifier_call = fpr_oom_notify,
 };
 
-int __init fpr_held_init(void)
+static int __init fpr_held_init(void)
 {
-	pm_notifier(fpr_pm_notify, 0);
 	return register_oom_notifier(&fpr_oom_nb);
 }
+subsys_initcall(fpr_held_init);

@@ -9,6 +9,7 @@
 #define pr_fmt(fmt) "page_reporting: " fmt
 
 #include <linux/bitops.h>
+#include <linux/init.h>
 #include <linux/list.h>
 #include <linux/memory.h>
 #include <linux/mm.h>
@@ -177,7 +178,9 @@ static int fpr_memory_notify(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_OK;
 }
 
-void __init fpr_hotplug_init(void)
+static int __init fpr_hotplug_init(void)
 {
-	hotplug_memory_notifier(fpr_memory_notify, DEFAULT_CALLBACK_PRI);
+	return hotplug_memory_notifier(fpr_memory_notify,
+				       DEFAULT_CALLBACK_PRI);
 }
+subsys_initcall(fpr_hotplug_init);

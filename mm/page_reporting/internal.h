@@ -2,15 +2,23 @@
 /*
  * Free page reporting: what the files of the core share.
  *
- * core.c	registry, life cycle, the hook, the lock order
- * table.c	which tracker a zone has; builds and exchanges them
- * tracker.c	segments: which blocks are pending, reported, and since when
+ * core.c	registration, life cycle, the lock order
+ * sysfs.c	tunables, state and counters
+ * hotplug.c	memory that comes and goes
+ * events.c	hibernation and kexec
+ * hook.c	what the allocator calls
  * cycle.c	the worker: collect, isolate, report, return
  * flush.c	reporting all that is free at once, and waiting for it
- * policy.c	when and how much, as pure functions
+ * order.c	the order of a block, and changing it
  * held.c	blocks that the hypervisor keeps until they are restored
- * hotplug.c	memory that comes and goes
- * sysfs.c	tunables, state and counters
+ * table.c	which tracker a zone has; builds and exchanges them
+ * reserve.c	what will be wanted again
+ * backend.c	registered backends: list, references, timer
+ * freelist.c	find, judge and put back what is on the free lists
+ * tracker.c	segments: which blocks are pending, reported, and since when
+ * batch.c	entries of a batch
+ * policy.c	when and how much, as pure functions
+ * tunables.c	tunables and counters
  *
  * A block is memory of the reporting order, naturally aligned.  It is pending
  * when it became free and was not reported since.  Times are jiffies, cut to
@@ -20,9 +28,11 @@
 #define _MM_PAGE_REPORTING_INTERNAL_H
 
 #include <linux/atomic.h>
-#include <linux/init.h>
+#include <linux/bitops.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -279,13 +289,6 @@ enum fpr_counter {
 	FPR_NR_COUNTERS
 };
 
-extern atomic_long_t fpr_counters[FPR_NR_COUNTERS];
-
-static inline void fpr_count(enum fpr_counter counter, unsigned long n)
-{
-	atomic_long_add(n, &fpr_counters[counter]);
-}
-
 /* Tunables.  Read without a lock, written through sysfs and parameters. */
 struct fpr_tunables {
 	unsigned int age_ms;
@@ -298,43 +301,70 @@ struct fpr_tunables {
 	bool enabled;
 };
 
-extern struct fpr_tunables fpr_tunables;
-
 #define FPR_MS_MAX		600000		/* ten minutes */
 #define FPR_THRESHOLD_KB_MAX	1073741824U	/* a tebibyte */
 #define FPR_HELD_KB_MAX		4294967295U	/* four of them: no limit */
 #define FPR_HELD_PERCENT_MAX	100
 
-/* core.c */
+/* tunables.c */
+extern atomic_long_t fpr_counters[FPR_NR_COUNTERS];
+extern struct fpr_tunables fpr_tunables;
+
+static inline void fpr_count(enum fpr_counter counter, unsigned long n)
+{
+	atomic_long_add(n, &fpr_counters[counter]);
+}
+
+/* backend.c */
 extern struct mutex fpr_mutex;
-extern bool fpr_order_chosen;
 extern struct list_head fpr_backends;
-unsigned int fpr_current_order(void);
-int fpr_set_order(unsigned int order);
-int fpr_follow_order(struct fpr_backend *backend);
-int fpr_set_fine_age(unsigned int ms);
-void fpr_set_enabled(bool enabled);
-void fpr_kick_all(void);
-unsigned long fpr_pending_pages(void);
-unsigned long fpr_isolated_pages(void);
-u32 fpr_current_age(void);
-unsigned long fpr_note_free(struct fpr_zone *fz, unsigned long freed);
 void fpr_schedule(struct fpr_backend *backend, u32 delay);
+void fpr_timer(struct timer_list *timer);
+void fpr_wake_in(const struct fpr_zone *fz, unsigned int ms);
 void fpr_wake(const struct fpr_zone *fz);
-void fpr_learn(struct fpr_zone *fz, unsigned long pages, unsigned long reused);
+void fpr_kick_all(void);
+void fpr_backend_destroy(struct fpr_backend *backend);
 struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev);
 void fpr_backend_put(struct fpr_backend *backend);
 struct fpr_backend **fpr_backends_get(void);
 void fpr_backends_put(struct fpr_backend **backends);
+struct fpr_backend *fpr_backend_of(int nid);
+
+/* reserve.c */
+void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages,
+		      unsigned long reused);
+void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages);
+unsigned long fpr_note_free(struct fpr_zone *fz, unsigned long freed);
+void fpr_learn(struct fpr_zone *fz, unsigned long pages, unsigned long reused);
+
+/* order.c */
+#define FPR_ORDER_UNSET		((unsigned int)-1)
+
+extern bool fpr_order_chosen;
+unsigned int fpr_current_order(void);
+int fpr_rebuild(unsigned int order, bool fine);
+int fpr_set_order(unsigned int order);
+int fpr_set_fine_age(unsigned int ms);
+int fpr_follow_order(struct fpr_backend *backend);
+
+/* core.c */
+void fpr_set_enabled(bool enabled);
 
 /* table.c */
 extern struct fpr_zone __rcu **fpr_table;
 int fpr_alloc_table(void);
-struct fpr_backend *fpr_backend_of(int nid);
 struct fpr_zone *fpr_zone_of(struct zone *zone);
 unsigned long fpr_present_blocks(const struct fpr_zone *fz,
 				 unsigned long index);
-int fpr_rebuild(unsigned int order, bool fine);
+bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
+		  bool fine);
+unsigned int fpr_fine_order(unsigned int order);
+struct fpr_zone *fpr_build(struct fpr_backend *backend, struct zone *zone,
+			   unsigned int order, bool fine);
+struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz);
+unsigned long fpr_pending_pages(void);
+unsigned long fpr_isolated_pages(void);
+u32 fpr_current_age(void);
 void fpr_remove_trackers(struct fpr_backend *backend);
 struct fpr_zone *fpr_grow(struct fpr_backend *backend, struct zone *zone);
 bool fpr_is_current(const struct fpr_backend *backend,
@@ -359,7 +389,6 @@ static inline struct fpr_zone *fpr_zone_get_locked(struct zone *zone)
 }
 
 /* tracker.c */
-int __init fpr_tracker_init(void);
 struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
 				unsigned long end_pfn, unsigned int order);
 void fpr_zone_free(struct fpr_zone *fz);
@@ -390,9 +419,6 @@ void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
 		const unsigned long *pfns, unsigned int nr);
 void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 		     u32 ceiling);
-void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages,
-		      unsigned long reused);
-void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages);
 
 static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
 {
@@ -457,17 +483,37 @@ bool fpr_may_isolate(unsigned long spare, unsigned long isolated,
 u32 fpr_backoff_left(u32 backoff, u32 retry_at, u32 now);
 u32 fpr_next_backoff(u32 backoff, u32 base);
 
-/* cycle.c */
+/* batch.c */
 int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge);
 void fpr_batch_destroy(struct fpr_batch *batch);
+void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
+		     unsigned long room);
+bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more);
 bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
+void fpr_batch_seal(struct fpr_batch *batch);
+
+/* The largest naturally aligned power of two at the start of @range. */
+static inline unsigned long fpr_aligned_pages(const struct fpr_range *range)
+{
+	unsigned long pages = rounddown_pow_of_two(range->nr_pages);
+
+	return range->pfn ? min(pages, 1UL << __ffs(range->pfn)) : pages;
+}
+
+/* freelist.c */
+struct page *fpr_find_buddy(const struct fpr_zone *fz, unsigned long pfn);
+bool fpr_must_defer(const struct fpr_zone *fz, struct page *page);
+bool fpr_split_by_isolation(const struct fpr_zone *fz, unsigned long pfn);
 void fpr_put_back(const struct fpr_range *range);
 void fpr_put_back_healthy(const struct fpr_range *range);
+
+/* cycle.c */
 void fpr_work(struct work_struct *work);
 
 /* held.c */
 extern atomic_long_t fpr_lost;
-int __init fpr_held_init(void);
+extern bool fpr_holding_paused;
+int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit);
 int fpr_held_attach(struct fpr_backend *backend);
 void fpr_held_detach(struct fpr_backend *backend);
 unsigned long fpr_held_pages(const struct fpr_backend *backend);
@@ -490,11 +536,5 @@ static inline bool fpr_is_held(struct page *page)
 {
 	return PageOffline(page) && !page_count(page);
 }
-
-/* hotplug.c */
-void __init fpr_hotplug_init(void);
-
-/* sysfs.c */
-int __init fpr_sysfs_init(void);
 
 #endif /* _MM_PAGE_REPORTING_INTERNAL_H */

@@ -279,7 +279,7 @@ static const struct attribute_group *fpr_groups[] = {
 	NULL
 };
 
-int __init fpr_sysfs_init(void)
+static int __init fpr_sysfs_init(void)
 {
 	struct kobject *kobj;
 	unsigned int i;
@@ -296,3 +296,4 @@ int __init fpr_sysfs_init(void)
 		kobject_put(kobj);
 	return err;
 }
+subsys_initcall(fpr_sysfs_init);

@@ -37,18 +37,6 @@ int fpr_alloc_table(void)
 	return 0;
 }
 
-/* The backend that reports a node, or NULL. */
-struct fpr_backend *fpr_backend_of(int nid)
-{
-	struct fpr_backend *backend;
-
-	lockdep_assert_held(&fpr_mutex);
-	list_for_each_entry(backend, &fpr_backends, node)
-		if (node_isset(nid, backend->nodes))
-			return backend;
-	return NULL;
-}
-
 /* The tracker of @zone or NULL, for as long as fpr_mutex is held. */
 struct fpr_zone *fpr_zone_of(struct zone *zone)
 {
@@ -58,7 +46,7 @@ struct fpr_zone *fpr_zone_of(struct zone *zone)
 					 lockdep_is_held(&fpr_mutex));
 }
 
-static struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz)
+struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz)
 {
 	struct fpr_zone *old;
 
@@ -120,12 +108,12 @@ static int fpr_fill(struct fpr_zone *fz)
 }
 
 /* The finer order: a block has as many parts as a segment has blocks. */
-static unsigned int fpr_fine_order(unsigned int order)
+unsigned int fpr_fine_order(unsigned int order)
 {
 	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
 }
 
-static bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
+bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
 			 bool fine)
 {
 	return fine && order && backend->prdev->pieces;
@@ -158,7 +146,7 @@ static struct fpr_zone *fpr_alloc(struct fpr_backend *backend,
 }
 
 /* Build the tracker of a zone, with every block of it pending. */
-static struct fpr_zone *fpr_build(struct fpr_backend *backend,
+struct fpr_zone *fpr_build(struct fpr_backend *backend,
 				  struct zone *zone, unsigned int order,
 				  bool fine)
 {
@@ -174,97 +162,6 @@ static struct fpr_zone *fpr_build(struct fpr_backend *backend,
 	fpr_swing_init(&fz->swing, zone_page_state(zone, NR_FREE_PAGES),
 		       jiffies);
 	return fz;
-}
-
-static void fpr_discard(struct fpr_zone **trackers)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_node_ids * MAX_NR_ZONES; i++)
-		if (trackers[i])
-			fpr_zone_free(trackers[i]);
-	kvfree(trackers);
-}
-
-/*
- * Build trackers of @order for all zones that have none of that order, in an
- * array like fpr_table.  Switching the finer order counts as another order for
- * backends that accept it.
- */
-static struct fpr_zone **fpr_build_all(unsigned int order, bool fine)
-{
-	struct fpr_zone **trackers;
-	struct zone *zone;
-
-	trackers = kvcalloc(nr_node_ids * MAX_NR_ZONES, sizeof(*trackers),
-			    GFP_KERNEL);
-	if (!trackers)
-		return NULL;
-	for_each_populated_zone(zone) {
-		struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
-		struct fpr_zone *fz;
-
-		if (!backend || (backend->order == order &&
-				 fpr_has_fine(backend, order, fine) ==
-				 fpr_has_fine(backend, order, backend->fine)))
-			continue;
-		fz = fpr_build(backend, zone, order, fine);
-		if (!fz) {
-			fpr_discard(trackers);
-			return NULL;
-		}
-		trackers[fpr_slot(zone) - fpr_table] = fz;
-	}
-	return trackers;
-}
-
-/* Publish @trackers and leave those that they replace in their place. */
-static void fpr_exchange_all(struct fpr_zone **trackers)
-{
-	struct zone *zone;
-
-	for_each_populated_zone(zone) {
-		unsigned int slot = fpr_slot(zone) - fpr_table;
-
-		if (trackers[slot])
-			trackers[slot] = fpr_publish(zone, trackers[slot]);
-	}
-}
-
-/* The smallest order of a tracker when the order is @order. */
-static unsigned int fpr_finest_order(unsigned int order, bool fine)
-{
-	struct fpr_backend *backend;
-
-	list_for_each_entry(backend, &fpr_backends, node)
-		if (fpr_has_fine(backend, order, fine))
-			return fpr_fine_order(order);
-	return order;
-}
-
-/* Give all backends trackers of @order, or change nothing. */
-int fpr_rebuild(unsigned int order, bool fine)
-{
-	unsigned int finest = fpr_finest_order(order, fine);
-	struct fpr_zone **trackers;
-	struct fpr_backend *backend;
-
-	lockdep_assert_held(&fpr_mutex);
-	trackers = fpr_build_all(order, fine);
-	if (!trackers)
-		return -ENOMEM;
-	/* The hook must not miss a block of either order meanwhile. */
-	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, finest));
-	fpr_exchange_all(trackers);
-	list_for_each_entry(backend, &fpr_backends, node) {
-		WRITE_ONCE(backend->order, order);
-		backend->fine = fine;
-	}
-	WRITE_ONCE(page_reporting_order, order);
-	WRITE_ONCE(fpr_hook_order, finest);
-	synchronize_rcu();
-	fpr_discard(trackers);
-	return 0;
 }
 
 /* Also those of nodes that have gone offline: they may come back. */
@@ -327,4 +224,72 @@ bool fpr_is_current(const struct fpr_backend *backend,
 {
 	return fz->backend == backend && fz->order == backend->order &&
 	       !fz->fine == !fpr_has_fine(backend, fz->order, backend->fine);
+}
+
+/* === Sums over all zones === */
+
+/* Add up what @pages returns for the tracker of each zone. */
+static unsigned long fpr_sum(unsigned long (*pages)(const struct fpr_zone *fz))
+{
+	unsigned long sum = 0;
+	struct fpr_zone *fz;
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_table))
+		return 0;
+	rcu_read_lock();
+	for_each_populated_zone(zone) {
+		fz = fpr_zone_get(zone);
+		if (fz)
+			sum += pages(fz);
+	}
+	rcu_read_unlock();
+	return sum;
+}
+
+static unsigned long fpr_zone_pending(const struct fpr_zone *fz)
+{
+	unsigned long pages = READ_ONCE(fz->nr_pending) << fz->order;
+
+	if (fz->fine)
+		pages += READ_ONCE(fz->fine->nr_pending) << fz->fine->order;
+	return pages;
+}
+
+static unsigned long fpr_zone_isolated(const struct fpr_zone *fz)
+{
+	return READ_ONCE(fz->isolated);
+}
+
+unsigned long fpr_pending_pages(void)
+{
+	return fpr_sum(fpr_zone_pending);
+}
+
+/* Pages that are off the free lists because they are being reported. */
+unsigned long fpr_isolated_pages(void)
+{
+	return fpr_sum(fpr_zone_isolated);
+}
+
+/*
+ * The highest age, in jiffies, at which the zones were last reported.  Where
+ * nothing is pending, what is freed next is due at the age that was asked for.
+ */
+u32 fpr_current_age(void)
+{
+	u32 age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms));
+	struct fpr_zone *fz;
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_table))
+		return age;
+	rcu_read_lock();
+	for_each_populated_zone(zone) {
+		fz = fpr_zone_get(zone);
+		if (fz && READ_ONCE(fz->nr_pending))
+			age = max(age, READ_ONCE(fz->age));
+	}
+	rcu_read_unlock();
+	return age;
 }

@@ -14,6 +14,7 @@
  * held.c the rest; table.c and hotplug.c build and tear down.
  */
 #include <linux/bitmap.h>
+#include <linux/init.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -67,11 +68,12 @@ void fpr_zone_free(struct fpr_zone *fz)
 /* Slab caches for general use come in powers of two: nearly half wasted. */
 static struct kmem_cache *fpr_segment_cache;
 
-int __init fpr_tracker_init(void)
+static int __init fpr_tracker_init(void)
 {
 	fpr_segment_cache = KMEM_CACHE(fpr_segment, 0);
 	return fpr_segment_cache ? 0 : -ENOMEM;
 }
+subsys_initcall(fpr_tracker_init);
 
 /* Allocate a segment on node @nid with the blocks of @pending, as of @now. */
 struct fpr_segment *fpr_segment_alloc(unsigned long pending, int nid, u32 now)
@@ -469,22 +471,4 @@ void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 		if (segment)
 			fpr_count_ages(segment, census, now);
 	}
-}
-
-/*
- * Hold back so many pages more, which were wanted again soon, but not more
- * than @reused in all.
- */
-void fpr_expect_reuse(struct fpr_zone *fz, unsigned long pages,
-		      unsigned long reused)
-{
-	lockdep_assert_held(&fz->zone->lock);
-	WRITE_ONCE(fz->reserve, min(fz->reserve + pages, reused));
-}
-
-/* Hold back so many pages less: they were not wanted while they waited. */
-void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages)
-{
-	lockdep_assert_held(&fz->zone->lock);
-	WRITE_ONCE(fz->reserve, fz->reserve - min(fz->reserve, pages));
 }

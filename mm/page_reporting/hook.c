@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: what the allocator calls when memory became free.
+ *
+ * Everything here runs under zone->lock, in the path of every free that
+ * completes a block: it marks, learns and wakes, and no more.
+ */
+#include <linux/jump_label.h>
+#include <linux/lockdep.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+
+#include "hook.h"
+#include "internal.h"
+
+DEFINE_STATIC_KEY_FALSE(page_reporting_enabled);
+
+static void fpr_notify_block(struct fpr_zone *fz, unsigned long pfn,
+			     unsigned int freed_order)
+{
+	unsigned long reused = fpr_note_free(fz, 1UL << freed_order);
+	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
+
+	if (backed)
+		fpr_learn(fz, backed << fz->order, reused);
+	fpr_wake(fz);
+}
+
+/* The same for the finer order, which holds nothing back: its age is high. */
+static void fpr_notify_piece(struct fpr_zone *fz, unsigned long pfn,
+			     unsigned int freed_order)
+{
+	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
+
+	if (backed)
+		fpr_learn(fz, backed << fz->order, 0);
+	fpr_wake_in(fz, READ_ONCE(fpr_tunables.fine_age_ms));
+}
+
+/* What has become part of a whole block is a matter of the block. */
+static void fpr_drop_pieces(struct fpr_zone *fz, unsigned long pfn,
+			    unsigned int freed_order)
+{
+	unsigned int order = max(freed_order, fz->below);
+	struct fpr_range range = {
+		.pfn = round_down(pfn, 1UL << order), .nr_pages = 1UL << order,
+	};
+
+	fpr_drop(fz, &range);
+}
+
+/* The part of page_reporting_notify_free() that is not inlined. */
+void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
+				  unsigned int freed_order,
+				  unsigned int merged_order)
+{
+	struct fpr_zone *fz;
+
+	lockdep_assert_held(&zone->lock);
+	/* The key is on before the table is there. */
+	if (!READ_ONCE(fpr_table))
+		return;
+	fz = fpr_zone_get_locked(zone);
+	if (!fz)
+		return;
+	if (merged_order >= fz->order) {
+		fpr_notify_block(fz, pfn, freed_order);
+		if (fz->fine)
+			fpr_drop_pieces(fz->fine, pfn, freed_order);
+	} else if (fz->fine && merged_order >= fz->fine->order) {
+		fpr_notify_piece(fz->fine, pfn, freed_order);
+	}
+}
