@@ -94,6 +94,6 @@ expression list[3] how;
  ret = start_isolate_page_range(start, end, how);
  if (ret)
 	goto done;
-+ page_reporting_restore_range(start, end);
++ page_reporting_yield_range(start, end);
  ...>
  }

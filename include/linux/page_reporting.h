@@ -35,14 +35,15 @@
  *		must not end before the hypervisor is done with the batch or
  *		can no longer act on it.  An entry is a power of two pages,
  *		naturally aligned, of the order in use or more, unless @merge
- *		or @pieces is set.
+ *		or @pieces is set.  None crosses the border of a section.
  *		Must not call page_reporting_unregister() nor
  *		page_reporting_limit_held().
  *
  *		A result of 0 says that the batch was reported, but for the
  *		entries for which page_reporting_entry_failed() was called.
  *		With -EAGAIN nothing was reported, and the core tries again,
- *		waiting longer each time.  With any other negative error code
+ *		waiting longer each time, with fewer entries at a time.  That
+ *		all entries failed is the same.  With any other negative error code
  *		nothing was reported, and the core stops calling the backend
  *		until it is enabled again through sysfs.
  * @restore:	Optional.  Says that the hypervisor does not fault memory back
@@ -72,8 +73,8 @@
  * @capacity:	Optional.  Most entries in a batch, at most
  *		PAGE_REPORTING_CAPACITY_MAX.  0 stands for
  *		PAGE_REPORTING_CAPACITY.
- * @merge:	Optional.  The backend accepts entries of any number of pages,
- *		so adjacent blocks become one entry.
+ * @merge:	Optional.  The backend accepts entries that are no power of two
+ *		pages, so adjacent pageblocks become one entry.
  * @pieces:	Optional.  The backend accepts entries that are smaller than
  *		@order, so free memory that is scattered can be reported if
  *		the user sets an age for it.  Cannot be combined with @restore.

@@ -3,15 +3,36 @@
  * Free page reporting: the entries of a batch.
  *
  * Makes ranges of pages the entries that a backend accepts.  A batch belongs to
- * the worker of its backend, which alone calls this; no lock is needed.
+ * the worker of its backend; what others may look at says so.
  */
 #include <linux/errno.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/pageblock-flags.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "internal.h"
+
+/*
+ * No entry crosses such a border, so that none reaches from one region of the
+ * host into the next: hypervisors then refuse it, cut it, or discard what is
+ * behind.  Regions are plugged in units of a section.
+ */
+#ifdef CONFIG_SPARSEMEM
+#define FPR_BORDER_PAGES	PAGES_PER_SECTION
+#else
+#define FPR_BORDER_PAGES \
+	max(SZ_128M >> PAGE_SHIFT, (unsigned long)MAX_ORDER_NR_PAGES)
+#endif
+
+/*
+ * Memory that a batch takes off the free lists, but for its first entry.  A host
+ * discards as much in a few milliseconds, and nobody misses it for so long.
+ */
+#define FPR_BATCH_PAGES		(SZ_256M >> PAGE_SHIFT)
 
 int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge)
 {
@@ -21,6 +42,7 @@ int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge)
 	batch->isolated = kvcalloc(capacity, sizeof(*batch->isolated),
 				   GFP_KERNEL);
 	batch->capacity = capacity;
+	batch->limit = capacity;
 	batch->merge = merge;
 	if (!batch->sgl || !batch->entries || !batch->isolated)
 		return -ENOMEM;
@@ -35,7 +57,7 @@ void fpr_batch_destroy(struct fpr_batch *batch)
 }
 
 void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
-			    unsigned long room)
+		     unsigned long room)
 {
 	batch->nr_entries = 0;
 	batch->nr_isolated = 0;
@@ -47,27 +69,54 @@ void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
 
 bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more)
 {
-	return batch->nr_entries == batch->capacity ||
-	       batch->nr_isolated == batch->capacity ||
+	return batch->nr_entries == batch->limit ||
+	       batch->nr_isolated == batch->limit ||
 	       batch->isolated_pages + more > batch->room ||
+	       (batch->isolated_pages &&
+		batch->isolated_pages + more > FPR_BATCH_PAGES) ||
 	       !fpr_may_isolate(batch->spare, batch->isolated_pages, more);
 }
 
-/* Lengthen the last entry by the start of @range.  Returns pages taken. */
+/* The whole pageblocks at the start of @range, up to the next border. */
+static unsigned long fpr_pageblock_pages(const struct fpr_range *range)
+{
+	unsigned long border = ALIGN(range->pfn + 1, FPR_BORDER_PAGES);
+
+	if (!pageblock_aligned(range->pfn))
+		return 0;
+	return round_down(min(range->nr_pages, border - range->pfn),
+			  pageblock_nr_pages);
+}
+
+/*
+ * Lengthen the last entry by the start of @range.  Returns pages taken.
+ *
+ * Only whole pageblocks become one entry: with anything smaller at either end,
+ * a host whose pages are as large would discard nothing of it.
+ */
 static unsigned long fpr_batch_extend(struct fpr_batch *batch,
 				      const struct fpr_range *range)
 {
+	unsigned long pages = fpr_pageblock_pages(range);
 	struct fpr_range *last;
 
-	if (!batch->nr_entries)
+	if (!batch->nr_entries || range->pfn % FPR_BORDER_PAGES == 0)
 		return 0;
 	last = &batch->entries[batch->nr_entries - 1];
-	/* The length of a scatterlist entry is an unsigned int. */
 	if (last->pfn + last->nr_pages != range->pfn ||
-	    last->nr_pages + range->nr_pages > UINT_MAX >> PAGE_SHIFT)
+	    !pageblock_aligned(last->pfn))
 		return 0;
-	last->nr_pages += range->nr_pages;
-	return range->nr_pages;
+	last->nr_pages += pages;
+	return pages;
+}
+
+/* What an entry can take of @range, which is not empty. */
+static unsigned long fpr_entry_pages(const struct fpr_batch *batch,
+				     const struct fpr_range *range)
+{
+	unsigned long pages = batch->merge ? fpr_pageblock_pages(range) : 0;
+
+	return pages ?: fpr_aligned_pages(range);
 }
 
 /*
@@ -84,10 +133,9 @@ bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range)
 		if (batch->merge)
 			pages = fpr_batch_extend(batch, &rest);
 		if (!pages) {
-			if (batch->nr_entries == batch->capacity)
+			if (batch->nr_entries == batch->limit)
 				break;
-			pages = batch->merge ? rest.nr_pages :
-					       fpr_aligned_pages(&rest);
+			pages = fpr_entry_pages(batch, &rest);
 			batch->entries[batch->nr_entries].pfn = rest.pfn;
 			batch->entries[batch->nr_entries++].nr_pages = pages;
 		}
@@ -108,4 +156,21 @@ void fpr_batch_seal(struct fpr_batch *batch)
 	for (i = 0; i < batch->nr_entries; i++)
 		sg_set_page(&batch->sgl[i], pfn_to_page(batch->entries[i].pfn),
 			    batch->entries[i].nr_pages << PAGE_SHIFT, 0);
+}
+
+/*
+ * Is memory of a range in the batch?  Called with zone->lock held while the zone
+ * has memory isolated.
+ */
+bool fpr_batch_overlaps(const struct fpr_batch *batch, unsigned long start_pfn,
+			unsigned long end_pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr_isolated; i++)
+		if (batch->isolated[i].pfn < end_pfn &&
+		    batch->isolated[i].pfn + batch->isolated[i].nr_pages >
+		    start_pfn)
+			return true;
+	return false;
 }

@@ -10,14 +10,13 @@
  *
  *	mem_hotplug_lock
  *	    fpr_mutex: fpr_backends, fpr_table, the order
- *	        fpr_backend.in_flight: what the worker has off the free lists
- *	            zone->lock (interrupts off): a tracker and its segments, what
- *	            |		is held
- *	                timer base lock
+ *	        zone->lock (interrupts off): a tracker and its segments, what is
+ *			isolated, what is held
  *
- * A pass has only in_flight while it is in report().  Trackers and
- * segments are published under zone->lock and freed after a grace period, so
- * holding zone->lock or the RCU read lock keeps them alive.
+ * A pass has no lock while it is in report(); whoever needs its memory waits
+ * for the batch to end (backend.c), never for ever.  Trackers and segments are
+ * published under zone->lock and freed after a grace period, so holding
+ * zone->lock or the RCU read lock keeps them alive.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
@@ -38,21 +37,6 @@
 
 #include "hook.h"
 #include "internal.h"
-
-/* Pause or resume all backends; resuming forgives those that failed. */
-void fpr_set_enabled(bool enabled)
-{
-	struct fpr_backend *backend;
-
-	mutex_lock(&fpr_mutex);
-	WRITE_ONCE(fpr_tunables.enabled, enabled);
-	if (enabled) {
-		list_for_each_entry(backend, &fpr_backends, node)
-			WRITE_ONCE(backend->error, 0);
-		fpr_kick_all();
-	}
-	mutex_unlock(&fpr_mutex);
-}
 
 /* === Registration === */
 
@@ -118,11 +102,11 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
 	backend->order = FPR_ORDER_UNSET;
 	backend->held_max = prdev->held_max ?: ULONG_MAX;
-	timer_setup(&backend->timer, fpr_timer, 0);
+	fpr_init_wakeup(backend);
 	INIT_WORK(&backend->work, fpr_work);
 	refcount_set(&backend->refs, 1);
 	init_waitqueue_head(&backend->flushed);
-	mutex_init(&backend->in_flight);
+	init_waitqueue_head(&backend->batch_over);
 	backend->wq = alloc_workqueue("page_reporting",
 				      WQ_UNBOUND | WQ_FREEZABLE, 1);
 	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
@@ -294,6 +278,7 @@ void page_reporting_unregister(struct page_reporting_dev_info *prdev)
 	timer_shutdown_sync(&backend->timer);
 	cancel_work_sync(&backend->work);
 	fpr_end_removal(backend);
+	fpr_end_wakeup(backend);
 	trace_page_reporting_unregister(backend->name, backend->order);
 	pr_info("backend %s disabled\n", backend->name);
 	fpr_backend_put(backend);

@@ -10,13 +10,13 @@
  * returns	them to the tail of their free lists, under zone->lock; or
  *		holds those that the hypervisor keeps, see held.c.
  *
- * The time under zone->lock is bounded by the capacity of a batch: each stage
- * handles at most that many free list entries, whatever the size of the zone
- * and the length of its lists.  Nothing is allocated on the way.
+ * The time under zone->lock is bounded, whatever the size of the zone, the
+ * length of its lists and the capacity of a batch: each stage gives the lock up
+ * after FPR_LOCK_WORK.  Nothing is allocated on the way.
  *
  * A block that is no longer free is skipped: its bit goes, and the hook will
- * set it again.  A block that is free but must be left alone is deferred: its
- * bit stays, and it waits anew.  Memory is deferred in pageblocks that are
+ * set it again.  A block that is free but must be left alone is deferred: the
+ * bit stays set, and it is looked at again after FPR_RETRY.  Memory is deferred in pageblocks that are
  * being isolated, because somebody is about to take them, and in pageblocks
  * reserved for high-order atomic allocations, because those cannot wait for a
  * batch to return.  Contiguous memory areas (CMA) are not held: their owners
@@ -52,11 +52,23 @@
 /* What could not be reported is not tried again sooner. */
 #define FPR_RETRY		((u32)HZ)
 
+/*
+ * What is done under zone->lock at a time: so many free list entries.  Each is
+ * worth more the more blocks it has to be looked up for, or pages to be looked
+ * at; with these shares all come to some ten microseconds.
+ */
+#define FPR_LOCK_WORK		32
+#define FPR_LOCK_BLOCKS		16	/* looked up and moved, one by one */
+#define FPR_LOCK_MARKS		1024	/* marked, a word at a time */
+#define FPR_LOCK_PAGES		256	/* struct pages read */
+
 /**
  * struct fpr_pass - what a pass has to do and has done
  * @deadline:	when it should end, to go on later
  * @flush:	report everything, whatever its age and until done
- * @failed:	a flush could not report all entries
+ * @failed:	some entries could not be reported
+ * @late:	it ended because of the deadline
+ * @paused:	it ended early, and will be repeated
  * @pages:	pages reported so far
  * @err:	why it ended early, or 0
  */
@@ -64,14 +76,19 @@ struct fpr_pass {
 	unsigned long deadline;
 	bool flush;
 	bool failed;
+	bool late;
+	bool paused;
 	unsigned long pages;
 	int err;
 };
 
-/* The block at @pfn must be left alone: let it wait anew. */
+/*
+ * The block at @pfn must be left alone.  Its stamp is ahead, so that it is not
+ * due at once where the age is 0.
+ */
 static void fpr_defer_block(struct fpr_zone *fz, unsigned long pfn)
 {
-	fpr_restamp(fz, pfn, jiffies);
+	fpr_restamp(fz, pfn, jiffies + FPR_RETRY);
 	fpr_count(FPR_DEFERRED, fpr_block_pages(fz));
 	trace_page_reporting_defer(fz->zone, pfn, fpr_block_pages(fz));
 }
@@ -176,7 +193,7 @@ static bool fpr_isolate_block(struct fpr_zone *fz, const struct fpr_scan *scan,
 	}
 	if (fpr_batch_full(batch, 1UL << order))
 		return false;
-	if (!__isolate_free_page(buddy, order))
+	if (!fpr_isolate(buddy, order))
 		return false;
 
 	isolated->pfn = page_to_pfn(buddy);
@@ -201,13 +218,6 @@ static unsigned long fpr_spare_pages(struct zone *zone,
 	return free > taken ? free - taken : 0;
 }
 
-static long fpr_poisoned_pages(void)
-{
-	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		return 0;
-	return atomic_long_read(&num_poisoned_pages);
-}
-
 static unsigned int fpr_collect_stage(struct zone *zone, struct fpr_scan *scan,
 				      struct fpr_backend *backend)
 {
@@ -223,34 +233,64 @@ static unsigned int fpr_collect_stage(struct zone *zone, struct fpr_scan *scan,
 	return nr;
 }
 
+/*
+ * Isolate what one hold of zone->lock allows, from candidate *@done on.  Returns
+ * false when no more can be isolated.
+ */
+static bool fpr_isolate_some(struct zone *zone, struct fpr_scan *scan,
+			     struct fpr_backend *backend, unsigned int nr,
+			     unsigned int *done)
+{
+	struct fpr_zone *whole = fpr_zone_get_locked(zone);
+	struct fpr_zone *fz = fpr_level(whole, scan->fine);
+	struct fpr_batch *batch = &backend->batch;
+	unsigned int work = 0;
+	bool room = true;
+
+	lockdep_assert_held(&zone->lock);
+	if (!fz)
+		return false;
+	batch->order = fz->order;
+	while (*done < nr && work < FPR_LOCK_WORK) {
+		unsigned long before = batch->isolated_pages;
+
+		room = fpr_isolate_block(fz, scan, batch,
+					 backend->candidates[*done]);
+		if (!room)
+			break;
+		work += 1 + ((batch->isolated_pages - before) >> fz->order) /
+			    FPR_LOCK_BLOCKS;
+		++*done;
+	}
+	/* The next collection starts with the first one left. */
+	if (!room)
+		fpr_rewind(fz, scan, &backend->candidates[*done], nr - *done);
+	WRITE_ONCE(whole->isolated, batch->isolated_pages);
+	return room && *done < nr;
+}
+
 /* Returns how many of the @nr candidates were dealt with. */
 static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 				      struct fpr_backend *backend,
 				      unsigned int nr)
 {
-	struct fpr_batch *batch = &backend->batch;
 	unsigned long room = backend->holds ? fpr_held_room(backend) : ULONG_MAX;
-	struct fpr_zone *whole, *fz;
-	unsigned int i = 0;
+	struct fpr_batch *batch = &backend->batch;
+	unsigned int done = 0;
+	bool more;
 
-	fpr_batch_reset(batch, fpr_spare_pages(zone, backend), room);
-	batch->poisoned = fpr_poisoned_pages();
-	spin_lock_irq(&zone->lock);
-	whole = fpr_zone_get_locked(zone);
-	fz = fpr_level(whole, scan->fine);
 	batch->fine = scan->fine;
-	if (fz)
-		batch->order = fz->order;
-	while (fz && i < nr &&
-	       fpr_isolate_block(fz, scan, batch, backend->candidates[i]))
-		i++;
-	/* The next collection starts with the first one left. */
-	if (fz && i < nr)
-		fpr_rewind(fz, scan, &backend->candidates[i], nr - i);
-	if (whole)
-		WRITE_ONCE(whole->isolated, batch->isolated_pages);
-	spin_unlock_irq(&zone->lock);
-	return i;
+	spin_lock_irq(&zone->lock);
+	fpr_batch_reset(batch, fpr_spare_pages(zone, backend), room);
+	do {
+		more = fpr_isolate_some(zone, scan, backend, nr, &done);
+		spin_unlock_irq(&zone->lock);
+		if (!more)
+			break;
+		cond_resched();
+		spin_lock_irq(&zone->lock);
+	} while (true);
+	return done;
 }
 
 /* Nobody may look at pages that the hypervisor is going to keep. */
@@ -281,9 +321,22 @@ static void fpr_reveal_failed(const struct fpr_batch *batch, int err)
 			fpr_reveal(&batch->entries[i]);
 }
 
-static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
+/* Call the backend.  A positive number is no result. */
+static int fpr_call(struct fpr_backend *backend)
 {
 	struct page_reporting_dev_info *prdev = backend->prdev;
+	struct fpr_batch *batch = &backend->batch;
+	int err = prdev->report(prdev, batch->sgl, batch->nr_entries);
+
+	if (err <= 0)
+		return err;
+	pr_err("backend %s returned %d from its report callback, allowed are 0 and negative error codes\n",
+	       backend->name, err);
+	return -EINVAL;
+}
+
+static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
+{
 	struct fpr_batch *batch = &backend->batch;
 	ktime_t start = ktime_get();
 	int err;
@@ -291,7 +344,7 @@ static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 	fpr_batch_seal(batch);
 	if (backend->holds)
 		fpr_conceal_batch(batch);
-	err = prdev->report(prdev, batch->sgl, batch->nr_entries);
+	err = fpr_call(backend);
 	if (backend->holds)
 		fpr_reveal_failed(batch, err);
 	fpr_count(FPR_BATCHES, 1);
@@ -301,59 +354,85 @@ static int fpr_report_stage(struct zone *zone, struct fpr_backend *backend)
 	return err;
 }
 
-static void fpr_put_back_part(const struct fpr_batch *batch,
-			      unsigned long pfn, unsigned long end)
+static unsigned int fpr_nr_reported(const struct fpr_batch *batch, int err)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < batch->nr_entries; i++)
+		nr += fpr_entry_reported(batch, i, err);
+	return nr;
+}
+
+static void fpr_put_back_part(unsigned long pfn, unsigned long end)
 {
 	struct fpr_range part = { .pfn = pfn, .nr_pages = end - pfn };
 
-	if (batch->healthy)
-		fpr_put_back(&part);
-	else
-		fpr_put_back_healthy(&part);
+	fpr_put_back(&part);
 }
 
 /*
- * Hold the reported entries and put the rest back.  The entries are in the
- * order in which their memory was isolated.
+ * Hold the reported entries of a range and put the rest back.  The entries are
+ * in the order in which their memory was isolated, *@at is the first one left.
  */
-static void fpr_hold_batch(struct zone *zone, const struct fpr_batch *batch,
+static void fpr_hold_range(struct zone *zone, const struct fpr_batch *batch,
+			   const struct fpr_range *range, unsigned int *at,
 			   int err)
 {
 	const struct fpr_range *entry = batch->entries;
-	unsigned int i, at = 0;
+	unsigned long end = range->pfn + range->nr_pages;
+	unsigned long pfn = range->pfn;
 
-	for (i = 0; i < batch->nr_isolated; i++) {
-		unsigned long pfn = batch->isolated[i].pfn;
-		unsigned long end = pfn + batch->isolated[i].nr_pages;
+	/* No entry spans two ranges, for none are merged. */
+	for (; *at < batch->nr_entries && entry[*at].pfn < end &&
+	     entry[*at].pfn >= pfn; ++*at) {
+		if (!fpr_entry_reported(batch, *at, err))
+			continue;
+		fpr_put_back_part(pfn, entry[*at].pfn);
+		fpr_hold(zone, &entry[*at]);
+		pfn = entry[*at].pfn + entry[*at].nr_pages;
+	}
+	fpr_put_back_part(pfn, end);
+}
 
-		/* No entry spans two ranges, for none are merged. */
-		for (; at < batch->nr_entries && entry[at].pfn < end &&
-		     entry[at].pfn >= pfn; at++) {
-			if (!fpr_entry_reported(batch, at, err))
-				continue;
-			fpr_put_back_part(batch, pfn, entry[at].pfn);
-			fpr_hold(zone, &entry[at]);
-			pfn = entry[at].pfn + entry[at].nr_pages;
+/* Put back, or hold, what was isolated. */
+static void fpr_return_pages(struct zone *zone, struct fpr_backend *backend,
+			     int err)
+{
+	struct fpr_batch *batch = &backend->batch;
+	unsigned int work, i = 0, at = 0;
+
+	while (i < batch->nr_isolated) {
+		unsigned long left = batch->isolated_pages;
+		struct fpr_zone *fz;
+
+		spin_lock_irq(&zone->lock);
+		for (work = 0; i < batch->nr_isolated && work < FPR_LOCK_WORK;
+		     i++) {
+			const struct fpr_range *range = &batch->isolated[i];
+
+			if (backend->holds)
+				fpr_hold_range(zone, batch, range, &at, err);
+			else
+				fpr_put_back(range);
+			left -= range->nr_pages;
+			work += 1 + range->nr_pages / FPR_LOCK_PAGES;
 		}
-		fpr_put_back_part(batch, pfn, end);
+		batch->isolated_pages = left;
+		fz = fpr_zone_get_locked(zone);
+		if (fz)
+			WRITE_ONCE(fz->isolated, left);
+		spin_unlock_irq(&zone->lock);
+		cond_resched();
 	}
 }
 
-static void fpr_put_back_batch(const struct fpr_batch *batch)
-{
-	unsigned int i;
-
-	for (i = 0; i < batch->nr_isolated; i++)
-		fpr_put_back_part(batch, batch->isolated[i].pfn,
-				  batch->isolated[i].pfn +
-				  batch->isolated[i].nr_pages);
-}
-
-/* Note what became of an entry.  @fz is NULL if the tracker was replaced. */
-static void fpr_settle_entry(struct fpr_zone *fz, struct zone *zone,
+/* Note what became of an entry.  @fz is NULL if the zone has no tracker. */
+static void fpr_settle_entry(struct fpr_zone *whole, struct zone *zone,
+			     const struct fpr_batch *batch,
 			     const struct fpr_range *entry, bool reported)
 {
 	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
+	struct fpr_zone *fz = fpr_level(whole, batch->fine);
 
 	trace_page_reporting_entry(zone, entry->pfn, entry->nr_pages,
 				   reported);
@@ -368,50 +447,85 @@ static void fpr_settle_entry(struct fpr_zone *fz, struct zone *zone,
 			       fpr_mark_reported(fz, entry, jiffies)
 			       << fz->order, jiffies, window);
 	else
-		fpr_mark_pending(fz, entry, jiffies);
+		fpr_mark_pending(fz, entry, batch->retry_stamp);
 }
 
-/* Returns the number of pages that were reported. */
-static unsigned long fpr_return_stage(struct zone *zone,
-				      struct fpr_backend *backend, int err)
+/*
+ * Note what became of all entries, while nobody can use their memory.  Returns
+ * the number of pages that were reported.
+ */
+static unsigned long fpr_settle_entries(struct zone *zone,
+					struct fpr_batch *batch, int err)
 {
-	struct fpr_batch *batch = &backend->batch;
 	unsigned long pages = 0;
-	struct fpr_zone *fz;
-	unsigned int i;
+	unsigned int work, i = 0;
 
-	batch->healthy = batch->poisoned == fpr_poisoned_pages();
-	spin_lock_irq(&zone->lock);
-	if (backend->holds)
-		fpr_hold_batch(zone, batch, err);
-	else
-		fpr_put_back_batch(batch);
-	/* A tracker of another order was built with every block pending. */
-	fz = fpr_zone_get_locked(zone);
-	if (fz)
-		WRITE_ONCE(fz->isolated, 0);
-	fz = fpr_level(fz, batch->fine);
-	if (fz && fz->order != batch->order)
-		fz = NULL;
-	for (i = 0; i < batch->nr_entries; i++) {
-		bool reported = fpr_entry_reported(batch, i, err);
+	while (i < batch->nr_entries) {
+		struct fpr_zone *fz;
 
-		fpr_settle_entry(fz, zone, &batch->entries[i], reported);
-		if (reported)
-			pages += batch->entries[i].nr_pages;
+		spin_lock_irq(&zone->lock);
+		fz = fpr_zone_get_locked(zone);
+		for (work = 0; i < batch->nr_entries && work < FPR_LOCK_WORK;
+		     i++) {
+			const struct fpr_range *entry = &batch->entries[i];
+			bool reported = fpr_entry_reported(batch, i, err);
+
+			fpr_settle_entry(fz, zone, batch, entry, reported);
+			if (reported)
+				pages += entry->nr_pages;
+			work += 1 + (entry->nr_pages >> batch->order) /
+				    FPR_LOCK_MARKS;
+		}
+		spin_unlock_irq(&zone->lock);
+		cond_resched();
 	}
 	batch->failed = pages < batch->pages;
-	spin_unlock_irq(&zone->lock);
 	return pages;
 }
 
-/* Decide from the result of a report whether and when to call again. */
+static u32 fpr_min_backoff(void)
+{
+	return max(msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms)),
+		   FPR_RETRY);
+}
+
+/*
+ * Entries that fail wait, longer each time, so that what never works costs
+ * nothing in the end.  Counts once a pass.
+ */
+static void fpr_note_failed_entries(struct fpr_backend *backend,
+				    struct fpr_pass *pass)
+{
+	if (!pass->failed) {
+		backend->entry_backoff =
+			fpr_next_backoff(backend->entry_backoff,
+					 fpr_min_backoff());
+		backend->entry_retry_at = jiffies + backend->entry_backoff;
+	}
+	pass->failed = true;
+}
+
+/* What failed went well when it was tried again, or is in use. */
+static void fpr_forget_failed_entries(struct fpr_backend *backend)
+{
+	u32 late = (u32)jiffies - backend->entry_retry_at;
+
+	if (late >= backend->entry_backoff && late <= S32_MAX)
+		backend->entry_backoff = 0;
+}
+
+/*
+ * Decide from the result of a report whether and when to call again.  What is
+ * too much for a backend at the moment it may do in smaller batches.
+ */
 static void fpr_note_result(struct fpr_backend *backend, int err)
 {
 	u32 age = msecs_to_jiffies(READ_ONCE(fpr_tunables.age_ms));
+	struct fpr_batch *batch = &backend->batch;
 
 	if (!err) {
 		backend->backoff = 0;
+		batch->limit = min(batch->limit * 2, batch->capacity);
 		return;
 	}
 	/* A backend may answer with the order that it can do instead. */
@@ -419,6 +533,7 @@ static void fpr_note_result(struct fpr_backend *backend, int err)
 	    READ_ONCE(page_reporting_order) != backend->order) {
 		backend->backoff = fpr_next_backoff(backend->backoff, age);
 		backend->retry_at = jiffies + backend->backoff;
+		batch->limit = max(batch->limit / 2, 1U);
 		return;
 	}
 	WRITE_ONCE(backend->error, err);
@@ -522,13 +637,26 @@ static u32 fpr_end_zone_pass(struct zone *zone, const struct fpr_scan *scan)
 	return next;
 }
 
-/* Report and return what was isolated.  Returns the backend's answer. */
+/*
+ * Report and return what was isolated.  Returns the backend's answer; that all
+ * entries failed is as good as -EAGAIN.
+ */
 static int fpr_finish_batch(struct fpr_backend *backend, struct zone *zone,
 			    struct fpr_pass *pass)
 {
+	struct fpr_batch *batch = &backend->batch;
 	int err = fpr_report_stage(zone, backend);
+	unsigned int reported = fpr_nr_reported(batch, err);
 
-	pass->pages += fpr_return_stage(zone, backend, err);
+	batch->retry_stamp = jiffies;
+	if (!err && reported < batch->nr_entries) {
+		fpr_note_failed_entries(backend, pass);
+		batch->retry_stamp += backend->entry_backoff;
+	}
+	if (!err && !reported)
+		err = -EAGAIN;
+	pass->pages += fpr_settle_entries(zone, batch, err);
+	fpr_return_pages(zone, backend, err);
 	fpr_note_result(backend, err);
 	return err;
 }
@@ -543,20 +671,16 @@ static unsigned int fpr_run_batch(struct fpr_backend *backend,
 {
 	unsigned int done;
 
-	guard(mutex)(&backend->in_flight);
+	if (!fpr_begin_batch(backend)) {
+		pass->paused = true;
+		pass->err = -EAGAIN;
+		return 0;
+	}
 	done = fpr_isolate_stage(zone, scan, backend, nr);
 	if (backend->batch.nr_isolated)
 		pass->err = fpr_finish_batch(backend, zone, pass);
+	fpr_end_batch(backend);
 	return done;
-}
-
-/* Entries that the backend could not report are pending again. */
-static void fpr_note_failed_entries(struct fpr_scan *scan,
-				    struct fpr_pass *pass)
-{
-	scan->next = min(scan->next, max(scan->age, FPR_RETRY));
-	if (pass->flush)
-		pass->failed = true;
 }
 
 /*
@@ -582,14 +706,19 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 		pass->err = fpr_obstacle(backend);
 		if (pass->err)
 			return FPR_NEVER;
-		if (!pass->flush && time_after(jiffies, pass->deadline))
+		if (!pass->flush && time_after(jiffies, pass->deadline)) {
+			pass->late = true;
 			return 1;
+		}
 		done = fpr_run_batch(backend, zone, scan, pass, nr);
+		if (pass->paused)
+			return FPR_NEVER;
 		if (backend->batch.nr_isolated) {
 			if (pass->err)
 				return backend->backoff ?: FPR_NEVER;
 			if (backend->batch.failed)
-				fpr_note_failed_entries(scan, pass);
+				scan->next = min(scan->next, scan->age +
+						 backend->entry_backoff);
 		} else if (done < nr) {
 			return fpr_scarce_wait(backend, scan);
 		}
@@ -598,8 +727,8 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 	return fpr_end_zone_pass(zone, scan);
 }
 
-static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
-			 bool fine, struct fpr_pass *pass)
+static u32 fpr_pass_tracker(struct fpr_backend *backend, struct zone *zone,
+			    bool fine, struct fpr_pass *pass)
 {
 	struct fpr_scan scan = {
 		.fine = fine, .now = jiffies, .next = FPR_NEVER,
@@ -608,8 +737,10 @@ static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
 
 	if (wait)
 		return wait;
-	/* To a flush everything is due, and nothing is held back. */
-	if (!pass->flush)
+	/* To a flush all is due, what waits for another try too. */
+	if (pass->flush)
+		scan.now += FPR_BACKOFF_MAX;
+	else
 		fpr_aim(backend, zone, &scan);
 	return fpr_drain_zone(backend, zone, &scan, pass);
 }
@@ -625,26 +756,53 @@ static bool fpr_flush_again(const struct fpr_backend *backend,
 	       READ_ONCE(backend->fine) && backend->prdev->pieces;
 }
 
-/* Report what is due in all zones of a backend. */
-static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
+static u32 fpr_pass_zone(struct fpr_backend *backend, struct zone *zone,
+			 struct fpr_pass *pass)
+{
+	u32 next = fpr_pass_tracker(backend, zone, false, pass);
+
+	if (!pass->err && !pass->late)
+		next = min(next, fpr_pass_tracker(backend, zone, true, pass));
+	if (fpr_flush_again(backend, pass))
+		next = min(next, fpr_pass_tracker(backend, zone, false, pass));
+	return next;
+}
+
+/* Go through the zones of a backend from slot @from up to slot @to. */
+static u32 fpr_pass_slots(struct fpr_backend *backend, struct fpr_pass *pass,
+			  unsigned int from, unsigned int to)
 {
 	u32 next = FPR_NEVER;
 	struct zone *zone;
 
-	fpr_count(FPR_PASSES, 1);
 	for_each_populated_zone(zone) {
-		if (!node_isset(zone_to_nid(zone), backend->nodes))
+		unsigned int slot = fpr_slot(zone) - fpr_table;
+
+		if (slot < from || slot >= to ||
+		    !node_isset(zone_to_nid(zone), backend->nodes))
 			continue;
-		next = min(next, fpr_pass_zone(backend, zone, false, pass));
-		if (!pass->err)
-			next = min(next, fpr_pass_zone(backend, zone, true,
-						       pass));
-		if (fpr_flush_again(backend, pass))
-			next = min(next, fpr_pass_zone(backend, zone, false,
-						       pass));
-		if (pass->err)
+		next = min(next, fpr_pass_zone(backend, zone, pass));
+		/* It has had its time: the next pass begins after it. */
+		if (pass->late)
+			backend->next_slot = slot + 1;
+		if (pass->err || pass->late)
 			break;
 	}
+	return next;
+}
+
+/* Report what is due in all zones of a backend. */
+static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
+{
+	unsigned int first = backend->next_slot;
+	u32 next;
+
+	fpr_count(FPR_PASSES, 1);
+	next = fpr_pass_slots(backend, pass, first, UINT_MAX);
+	if (!pass->err && !pass->late)
+		next = min(next, fpr_pass_slots(backend, pass, 0, first));
+	if (!pass->failed)
+		fpr_forget_failed_entries(backend);
 	if (next != FPR_NEVER)
 		fpr_schedule(backend, next);
 	trace_page_reporting_pass(backend->name, pass->flush, pass->pages,
@@ -657,8 +815,8 @@ static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
  */
 static bool fpr_backoff_over(struct fpr_backend *backend)
 {
-	u32 left = fpr_backoff_left(backend->backoff, backend->retry_at,
-				    jiffies);
+	u32 left = fpr_backoff_left(READ_ONCE(backend->backoff),
+				    backend->retry_at, jiffies);
 
 	if (!left)
 		return true;
@@ -666,18 +824,30 @@ static bool fpr_backoff_over(struct fpr_backend *backend)
 	return false;
 }
 
+/* The result of a flush: that entries failed says more than "try again". */
+static int fpr_flush_result(const struct fpr_pass *pass)
+{
+	if (pass->failed && (!pass->err || pass->err == -EAGAIN))
+		return -EIO;
+	return pass->err;
+}
+
 /* Tell those who wait for flush @number and earlier ones that it is over. */
 static void fpr_end_flush(struct fpr_backend *backend, unsigned long number,
 			  const struct fpr_pass *pass)
 {
+	backend->flush_part = 0;
 	backend->flush_pages = pass->pages;
-	backend->flush_error = pass->err ?: (pass->failed ? -EIO : 0);
+	backend->flush_error = fpr_flush_result(pass);
 	/* Pairs with smp_load_acquire() in fpr_flush_over(). */
 	smp_store_release(&backend->flush_done, number);
 	wake_up_all(&backend->flushed);
 }
 
-/* The work function of a backend: a pass, or a flush if one is asked for. */
+/*
+ * The work function of a backend: a pass, or a flush if one is asked for.  While
+ * all backends are paused there is neither; resuming starts it again.
+ */
 void fpr_work(struct work_struct *work)
 {
 	struct fpr_backend *backend =
@@ -688,10 +858,16 @@ void fpr_work(struct work_struct *work)
 		.flush = flush != backend->flush_done,
 	};
 
+	if (fpr_paused())
+		return;
+	if (pass.flush)
+		pass.pages = backend->flush_part;
 	pass.err = fpr_follow_order(backend) ?: fpr_obstacle(backend);
 	if (!pass.err && (pass.flush || fpr_backoff_over(backend)))
 		fpr_pass_zones(backend, &pass);
 	fpr_obey_limit(backend);
-	if (pass.flush)
+	if (pass.flush && pass.paused)
+		backend->flush_part = pass.pages;
+	else if (pass.flush)
 		fpr_end_flush(backend, flush, &pass);
 }

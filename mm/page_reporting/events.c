@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: hibernation and kexec, which need all memory back.
+ * Free page reporting: suspend, hibernation and kexec.
  *
- * What takes over the memory of this system knows nothing of held blocks.
+ * No report may be under way, and what takes over the memory of this system
+ * needs all of it back.  fpr_mutex orders this against backends that come and
+ * go.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
@@ -22,10 +24,8 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 
 	if (!backend->holds)
 		return 0;
-	/* A batch that is on its way is held when it returns. */
-	flush_work(&backend->work);
 	fpr_restore_excess(backend, 0);
-	/* And a block that an allocation fails to restore is held again. */
+	/* A block that an allocation fails to restore is held again. */
 	synchronize_rcu();
 	left = fpr_held_pages(backend);
 	if (!left)
@@ -33,6 +33,20 @@ static int fpr_restore_backend(struct fpr_backend *backend)
 	pr_err("backend %s did not get %lu kB back from the hypervisor\n",
 	       backend->name, left << (PAGE_SHIFT - 10));
 	return -EBUSY;
+}
+
+static int fpr_restore_backends(void)
+{
+	struct fpr_backend **backends, **backend;
+	int err = 0;
+
+	backends = fpr_backends_get();
+	if (!backends)
+		return -ENOMEM;
+	for (backend = backends; !err && *backend; backend++)
+		err = fpr_restore_backend(*backend);
+	fpr_backends_put(backends);
+	return err;
 }
 
 /* What a backend that went has lost is missing for good. */
@@ -57,8 +71,20 @@ static int fpr_check_whole(void)
 	return fpr_held_pages(NULL) ? -EBUSY : fpr_check_lost();
 }
 
+static int fpr_pause(void)
+{
+	guard(mutex)(&fpr_mutex);
+	return fpr_pause_all();
+}
+
+static void fpr_resume(void)
+{
+	guard(mutex)(&fpr_mutex);
+	fpr_resume_all();
+}
+
 /**
- * page_reporting_resume_holding() - blocks may be held again
+ * page_reporting_resume_holding() - go on after page_reporting_restore_all()
  *
  * For those who called page_reporting_restore_all(), and go on after all.
  *
@@ -66,51 +92,53 @@ static int fpr_check_whole(void)
  */
 void page_reporting_resume_holding(void)
 {
-	guard(mutex)(&fpr_mutex);
-	WRITE_ONCE(fpr_holding_paused, false);
-	fpr_kick_all();
+	fpr_resume();
 }
 
 /**
- * page_reporting_restore_all() - restore everything, and hold nothing more
+ * page_reporting_restore_all() - have all memory back, and report nothing more
  *
- * For a kernel or an image that is about to take over this system's memory,
- * and knows nothing of held blocks.
+ * For a kernel or an image that is about to take over this system's memory.  It
+ * knows nothing of held blocks, and a hypervisor that is still at work on a
+ * report would discard memory that is in use by then.
+ *
+ * Waits for reports that are under way, two seconds each at most.
  *
  * Context: Process context, may sleep.  Takes an internal mutex.
- * Return: 0, or -EBUSY if the hypervisor did not give everything back, now or
- * when a backend was unregistered; then blocks may be held again.
+ * Return: 0; or -EBUSY if a backend does not answer a report, or if the
+ * hypervisor did not give everything back, now or when a backend was
+ * unregistered; or -ENOMEM.  With an error, reporting goes on.
  */
 int page_reporting_restore_all(void)
 {
-	struct fpr_backend **backends, **backend;
-	int err = fpr_check_lost();
+	int err = fpr_check_lost() ?: fpr_pause();
 
 	if (err)
 		return err;
-	WRITE_ONCE(fpr_holding_paused, true);
-	backends = fpr_backends_get();
-	if (!backends)
-		err = -ENOMEM;
-	for (backend = backends; !err && *backend; backend++)
-		err = fpr_restore_backend(*backend);
-	fpr_backends_put(backends);
-	err = err ?: fpr_check_whole();
+	err = fpr_restore_backends() ?: fpr_check_whole();
 	if (err)
-		page_reporting_resume_holding();
+		fpr_resume();
 	return err;
 }
 
+/*
+ * While the system suspends, a report must not be under way either: the worker
+ * would have to be waited for before it can be frozen, for as long as the host
+ * does not answer.
+ */
 static int fpr_pm_notify(struct notifier_block *nb, unsigned long event,
 			 void *unused)
 {
 	switch (event) {
+	case PM_SUSPEND_PREPARE:
+		return notifier_from_errno(fpr_pause());
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
 		return notifier_from_errno(page_reporting_restore_all());
+	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		page_reporting_resume_holding();
+		fpr_resume();
 	}
 	return NOTIFY_DONE;
 }

@@ -2,8 +2,8 @@
 /*
  * Free page reporting: the free lists of the allocator.
  *
- * Finds the free list entry of a block, says what must be left alone there, and
- * puts back what was isolated.  Callers hold zone->lock.
+ * Finds the free list entry of a block, says what must be left alone there,
+ * isolates it, and puts back what was isolated.  Callers hold zone->lock.
  */
 #include <linux/log2.h>
 #include <linux/memory_hotplug.h>
@@ -74,33 +74,33 @@ bool fpr_split_by_isolation(const struct fpr_zone *fz,
 }
 
 /*
- * Put what was isolated back page by page, but for those that memory_failure()
- * has marked meanwhile: it does not find free pages that are isolated.  They
- * stay out of the allocator, with a reference as if it had found them.
+ * Take a free list entry off its list.  Returns false if the zone is so short of
+ * memory that it could not be allocated either.
  */
-void fpr_put_back_healthy(const struct fpr_range *range)
+bool fpr_isolate(struct page *buddy, unsigned int order)
 {
-	unsigned long pfn;
+	struct zone *zone = page_zone(buddy);
 
-	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages; pfn++) {
-		struct page *page = pfn_to_page(pfn);
-
-		if (PageHWPoison(page))
-			page_ref_inc(page);
-		else
-			__putback_isolated_page(page, 0,
-						get_pageblock_migratetype(page));
-	}
+	if (!zone_watermark_ok(zone, 0, min_wmark_pages(zone) + (1UL << order),
+			       0, ALLOC_CMA))
+		return false;
+	page_reporting_isolate(buddy, order);
+	return true;
 }
 
-/*
- * Put what was isolated back, in pieces of a pageblock at most: the pageblocks
- * of a larger one may have come to differ in their migratetype meanwhile.
- */
-void fpr_put_back(const struct fpr_range *range)
+/* The first hardware-poisoned page of a range, or its end. */
+static unsigned long fpr_find_poison(unsigned long pfn, unsigned long end)
 {
-	struct fpr_range rest = *range;
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return end;
+	while (pfn < end && !PageHWPoison(pfn_to_page(pfn)))
+		pfn++;
+	return pfn;
+}
 
+/* In pieces of a pageblock at most: of two, the migratetypes may differ. */
+static void fpr_put_back_healthy(struct fpr_range rest)
+{
 	while (rest.nr_pages) {
 		unsigned long piece = min(fpr_aligned_pages(&rest),
 					  pageblock_nr_pages);
@@ -110,5 +110,25 @@ void fpr_put_back(const struct fpr_range *range)
 					get_pageblock_migratetype(page));
 		rest.pfn += piece;
 		rest.nr_pages -= piece;
+	}
+}
+
+/*
+ * Put what was isolated back, but for the pages that memory_failure() has marked
+ * meanwhile: it does not find free pages that are isolated.  They stay out of
+ * the allocator, with a reference as if it had found them.  A page that it marks
+ * later is found free.
+ */
+void fpr_put_back(const struct fpr_range *range)
+{
+	unsigned long pfn = range->pfn, end = pfn + range->nr_pages;
+
+	while (pfn < end) {
+		unsigned long poison = fpr_find_poison(pfn, end);
+
+		fpr_put_back_healthy((struct fpr_range){ pfn, poison - pfn });
+		if (poison < end)
+			page_ref_inc(pfn_to_page(poison));
+		pfn = poison + 1;
 	}
 }

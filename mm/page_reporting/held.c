@@ -25,7 +25,6 @@
 #include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/kasan.h>
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/memory_hotplug.h>
@@ -34,6 +33,7 @@
 #include <linux/oom.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include <trace/events/page_reporting.h>
@@ -72,9 +72,6 @@ DEFINE_STATIC_KEY_FALSE(page_reporting_holding);
 
 /* For every zone of every node, allocated with the first such backend. */
 static struct fpr_held *fpr_held_table __read_mostly;
-
-/* Nothing more is held: hibernation or kexec is under way. */
-bool fpr_holding_paused;
 
 /* Pages that were held for backends that went without restoring them. */
 atomic_long_t fpr_lost;
@@ -213,16 +210,6 @@ static void fpr_note_restore(struct fpr_held *held, int err)
 	WRITE_ONCE(held->retry_at, (u32)jiffies + backoff);
 }
 
-static bool fpr_has_poison(const struct fpr_range *block)
-{
-	unsigned long pfn;
-
-	for (pfn = block->pfn; pfn < block->pfn + block->nr_pages; pfn++)
-		if (PageHWPoison(pfn_to_page(pfn)))
-			return true;
-	return false;
-}
-
 /* The block is the allocator's again, and pending. */
 static void fpr_release(struct zone *zone, const struct fpr_range *block,
 			bool wanted)
@@ -230,10 +217,7 @@ static void fpr_release(struct zone *zone, const struct fpr_range *block,
 	struct fpr_zone *fz = fpr_zone_get_locked(zone);
 
 	lockdep_assert_held(&zone->lock);
-	if (fpr_has_poison(block))
-		fpr_put_back_healthy(block);
-	else
-		fpr_put_back(block);
+	fpr_put_back(block);
 	fpr_count(FPR_RESTORED, block->nr_pages);
 	if (!fz)
 		return;
@@ -254,14 +238,14 @@ static int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 	struct fpr_range block = {
 		.pfn = page_to_pfn(page), .nr_pages = 1UL << page->index,
 	};
-	ktime_t start = ktime_get();
+	/* Allocations happen while the system's time is suspended. */
+	u64 start = local_clock();
 	unsigned long flags;
 	int err;
 
 	err = backend->prdev->restore(backend->prdev, page, page->index);
 	trace_page_reporting_restore(zone, block.pfn, block.nr_pages, err,
-				     ktime_to_ns(ktime_sub(ktime_get(),
-							   start)));
+				     local_clock() - start);
 	if (!err) {
 		ClearPagePrivate(page);
 		set_page_private(page, 0);
@@ -481,8 +465,6 @@ static unsigned long fpr_held_limit(const struct fpr_backend *backend)
 	unsigned long limit = READ_ONCE(fpr_tunables.held_max_kb) >>
 			      (PAGE_SHIFT - 10);
 
-	if (READ_ONCE(fpr_holding_paused))
-		return 0;
 	return min(limit, READ_ONCE(backend->held_max));
 }
 

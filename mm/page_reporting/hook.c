@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: what the allocator calls when memory became free.
+ * Free page reporting: what the allocator calls.
  *
- * Everything here runs under zone->lock, in the path of every free that
- * completes a block: it marks, learns and wakes, and no more.
+ * The hook runs under zone->lock, in the path of every free that completes a
+ * block: it marks, learns and wakes, and no more.
  */
 #include <linux/jump_label.h>
 #include <linux/lockdep.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 
 #include "hook.h"
 #include "internal.h"
@@ -70,4 +71,13 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 	} else if (fz->fine && merged_order >= fz->fine->order) {
 		fpr_notify_piece(fz->fine, pfn, freed_order);
 	}
+}
+
+/* The part of page_reporting_yield_range() that is not inlined. */
+void __page_reporting_yield_range(unsigned long start_pfn,
+				  unsigned long end_pfn)
+{
+	fpr_await_batch_at(page_zone(pfn_to_page(start_pfn)), start_pfn,
+			   end_pfn);
+	page_reporting_restore_range(start_pfn, end_pfn);
 }

@@ -33,8 +33,9 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 unsigned long __page_reporting_held(struct zone *zone);
 bool __page_reporting_restore(struct zone *zone, unsigned int order,
 			      unsigned long reserve);
-int page_reporting_restore_range(unsigned long start_pfn,
-				 unsigned long end_pfn);
+void page_reporting_isolate(struct page *page, unsigned int order);
+void __page_reporting_yield_range(unsigned long start_pfn,
+				  unsigned long end_pfn);
 
 /**
  * page_reporting_notify_free() - note that memory became free
@@ -103,6 +104,24 @@ static inline bool page_reporting_restore(struct zone *zone,
 		order = max_t(unsigned int, order, pageblock_order);
 	return __page_reporting_restore(zone, order, reserve);
 }
+
+/**
+ * page_reporting_yield_range() - let go of memory that is wanted by address
+ * @start_pfn:	first page frame
+ * @end_pfn:	page frame behind the last one
+ *
+ * Waits for the batch that has memory of the range, for a limited time, and has
+ * held blocks restored.  What does not come back is missing on the free lists.
+ *
+ * Context: Process context, may sleep.  The pageblocks are isolated, and of one
+ * zone.
+ */
+static inline void page_reporting_yield_range(unsigned long start_pfn,
+					      unsigned long end_pfn)
+{
+	if (static_branch_unlikely(&page_reporting_enabled))
+		__page_reporting_yield_range(start_pfn, end_pfn);
+}
 #else /* CONFIG_PAGE_REPORTING */
 static inline void page_reporting_notify_free(struct zone *zone,
 					      unsigned long pfn,
@@ -124,10 +143,9 @@ static inline bool page_reporting_restore(struct zone *zone,
 	return false;
 }
 
-static inline int page_reporting_restore_range(unsigned long start_pfn,
-					       unsigned long end_pfn)
+static inline void page_reporting_yield_range(unsigned long start_pfn,
+					      unsigned long end_pfn)
 {
-	return 0;
 }
 #endif /* CONFIG_PAGE_REPORTING */
 #endif /* _MM_PAGE_REPORTING_HOOK_H */

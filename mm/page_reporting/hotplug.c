@@ -119,20 +119,6 @@ static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
 		fpr_forget(fz->fine, start_pfn, end_pfn);
 }
 
-/* What is in a batch that will be held is held when this returns. */
-static void fpr_await_batches(void)
-{
-	struct fpr_backend *backend;
-
-	guard(mutex)(&fpr_mutex);
-	list_for_each_entry(backend, &fpr_backends, node) {
-		if (!backend->holds)
-			continue;
-		mutex_lock(&backend->in_flight);
-		mutex_unlock(&backend->in_flight);
-	}
-}
-
 /*
  * Memory that is about to leave must not leave a hole behind.  Its pageblocks
  * are isolated, so no further batch takes anything of it.  But an allocation
@@ -140,12 +126,15 @@ static void fpr_await_batches(void)
  */
 static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
 {
+	struct zone *zone = page_zone(pfn_to_page(start_pfn));
 	int err;
 
 	if (!static_key_enabled(&page_reporting_holding) && !fpr_lost_pages())
 		return 0;
-	fpr_await_batches();
-	err = page_reporting_restore_range(start_pfn, end_pfn);
+	/* What is in a batch that will be held is held when it is over. */
+	err = fpr_await_batch_at(zone, start_pfn, end_pfn);
+	if (!err)
+		err = page_reporting_restore_range(start_pfn, end_pfn);
 	synchronize_rcu();
 	if (!err && fpr_has_holes(start_pfn, end_pfn))
 		err = -EBUSY;

@@ -5,7 +5,7 @@
  * core.c	registration, life cycle, the lock order
  * sysfs.c	tunables, state and counters
  * hotplug.c	memory that comes and goes
- * events.c	hibernation and kexec
+ * events.c	suspend, hibernation and kexec
  * hook.c	what the allocator calls
  * cycle.c	the worker: collect, isolate, report, return
  * flush.c	reporting all that is free at once, and waiting for it
@@ -29,6 +29,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
 #include <linux/log2.h>
@@ -187,6 +188,7 @@ struct fpr_range {
  * @isolated:	what was taken off the free lists, a range per free list entry
  * @nr_isolated: number of those
  * @capacity:	length of the arrays
+ * @limit:	entries that the next batch may have; fewer after -EAGAIN
  * @merge:	make adjacent blocks one entry
  * @fine:	its blocks are those of the finer order
  * @order:	order of a block when the batch was isolated
@@ -194,11 +196,11 @@ struct fpr_range {
  * @isolated_pages: pages in @isolated
  * @spare:	pages above the high watermark before isolation
  * @room:	pages that may be isolated because they may be held
+ * @retry_stamp: when entries that fail count as freed; may be ahead
  * @failed:	some entries were not reported
- * @poisoned:	hardware-poisoned pages in the system before isolation
- * @healthy:	their number was still the same when the report ended
  *
- * Owned by the worker.
+ * Owned by the worker.  @isolated and @nr_isolated are written under zone->lock,
+ * for those who want the memory.
  */
 struct fpr_batch {
 	struct scatterlist *sgl;
@@ -207,6 +209,7 @@ struct fpr_batch {
 	struct fpr_range *isolated;
 	unsigned int nr_isolated;
 	unsigned int capacity;
+	unsigned int limit;
 	bool merge;
 	bool fine;
 	unsigned int order;
@@ -214,9 +217,8 @@ struct fpr_batch {
 	unsigned long isolated_pages;
 	unsigned long spare;
 	unsigned long room;
+	u32 retry_stamp;
 	bool failed;
-	long poisoned;
-	bool healthy;
 };
 
 /**
@@ -230,9 +232,13 @@ struct fpr_batch {
  * @fine:	a finer order was asked for when they were built, same
  * @held_max:	pages that may be held for it, written without a lock
  * @timer:	starts a pass when blocks are due
+ * @wake:	arms @timer for those who must not
+ * @wake_at:	the time for that, in jiffies, 0 for none
  * @work:	the pass
  * @wq:		freezable, so that nothing is isolated during suspend
- * @in_flight:	held by the worker while memory is off the free lists
+ * @batch_count: odd while the worker has memory off the free lists
+ * @batch_over:	woken up when it is all back
+ * @next_slot:	zone with which the next pass begins, as an index of fpr_table
  * @batch:	storage of the worker, allocated at registration
  * @candidates:	page frames of due blocks, same
  * @census:	ages of the zone that the worker is at
@@ -240,9 +246,12 @@ struct fpr_batch {
  * @error:	why the core stopped calling it, 0 while it does
  * @backoff:	jiffies to wait after -EAGAIN, 0 if the last batch went well
  * @retry_at:	no pass before this time, while @backoff is not 0
+ * @entry_backoff: jiffies that entries which failed wait, 0 if none did lately
+ * @entry_retry_at: when those that failed last will be tried again
  * @refs:	one for the registration and one for each other user
  * @flush_wanted: number of the last flush asked for, under fpr_mutex
  * @flush_done:	number of the last flush that ended, written by the worker
+ * @flush_part:	pages that a flush which was interrupted has reported so far
  * @flush_pages: pages that this flush reported, valid after @flush_done
  * @flush_error: and its result
  * @flushed:	woken up when a flush ended
@@ -257,9 +266,13 @@ struct fpr_backend {
 	bool fine;
 	unsigned long held_max;
 	struct timer_list timer;
+	struct irq_work wake;
+	atomic_long_t wake_at;
 	struct work_struct work;
 	struct workqueue_struct *wq;
-	struct mutex in_flight; /* from the isolate to the return stage */
+	unsigned int batch_count;
+	wait_queue_head_t batch_over;
+	unsigned int next_slot;
 	struct fpr_batch batch;
 	unsigned long *candidates;
 	struct fpr_census census;
@@ -267,9 +280,12 @@ struct fpr_backend {
 	int error;
 	u32 backoff;
 	u32 retry_at;
+	u32 entry_backoff;
+	u32 entry_retry_at;
 	refcount_t refs;
 	unsigned long flush_wanted;
 	unsigned long flush_done;
+	unsigned long flush_part;
 	unsigned long flush_pages;
 	int flush_error;
 	wait_queue_head_t flushed;
@@ -319,10 +335,18 @@ static inline void fpr_count(enum fpr_counter counter, unsigned long n)
 extern struct mutex fpr_mutex;
 extern struct list_head fpr_backends;
 void fpr_schedule(struct fpr_backend *backend, u32 delay);
-void fpr_timer(struct timer_list *timer);
+void fpr_init_wakeup(struct fpr_backend *backend);
+void fpr_end_wakeup(struct fpr_backend *backend);
 void fpr_wake_in(const struct fpr_zone *fz, unsigned int ms);
 void fpr_wake(const struct fpr_zone *fz);
 void fpr_kick_all(void);
+void fpr_set_enabled(bool enabled);
+bool fpr_paused(void);
+int fpr_pause_all(void);
+void fpr_resume_all(void);
+bool fpr_begin_batch(struct fpr_backend *backend);
+void fpr_end_batch(struct fpr_backend *backend);
+int fpr_await_batch(struct fpr_backend *backend);
 void fpr_backend_destroy(struct fpr_backend *backend);
 struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev);
 void fpr_backend_put(struct fpr_backend *backend);
@@ -347,9 +371,6 @@ int fpr_set_order(unsigned int order);
 int fpr_set_fine_age(unsigned int ms);
 int fpr_follow_order(struct fpr_backend *backend);
 
-/* core.c */
-void fpr_set_enabled(bool enabled);
-
 /* table.c */
 extern struct fpr_zone __rcu **fpr_table;
 int fpr_alloc_table(void);
@@ -362,6 +383,8 @@ unsigned int fpr_fine_order(unsigned int order);
 struct fpr_zone *fpr_build(struct fpr_backend *backend, struct zone *zone,
 			   unsigned int order, bool fine);
 struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz);
+int fpr_await_batch_at(struct zone *zone, unsigned long start_pfn,
+		       unsigned long end_pfn);
 unsigned long fpr_pending_pages(void);
 unsigned long fpr_isolated_pages(void);
 u32 fpr_current_age(void);
@@ -462,6 +485,10 @@ static inline unsigned long fpr_segment_pfn(const struct fpr_zone *fz,
 unsigned long fpr_last_flush_pages(void);
 
 /* policy.c */
+
+/* Backing off ends here: a host that recovers is noticed within a minute. */
+#define FPR_BACKOFF_MAX		((u32)HZ * 60)
+
 bool fpr_due(const struct fpr_scan *scan, u32 stamp);
 bool fpr_held_back(struct fpr_scan *scan, u32 stamp);
 void fpr_refund(struct fpr_scan *scan, u32 stamp);
@@ -491,6 +518,8 @@ void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
 bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more);
 bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
 void fpr_batch_seal(struct fpr_batch *batch);
+bool fpr_batch_overlaps(const struct fpr_batch *batch, unsigned long start_pfn,
+			unsigned long end_pfn);
 
 /* The largest naturally aligned power of two at the start of @range. */
 static inline unsigned long fpr_aligned_pages(const struct fpr_range *range)
@@ -504,20 +533,21 @@ static inline unsigned long fpr_aligned_pages(const struct fpr_range *range)
 struct page *fpr_find_buddy(const struct fpr_zone *fz, unsigned long pfn);
 bool fpr_must_defer(const struct fpr_zone *fz, struct page *page);
 bool fpr_split_by_isolation(const struct fpr_zone *fz, unsigned long pfn);
+bool fpr_isolate(struct page *buddy, unsigned int order);
 void fpr_put_back(const struct fpr_range *range);
-void fpr_put_back_healthy(const struct fpr_range *range);
 
 /* cycle.c */
 void fpr_work(struct work_struct *work);
 
 /* held.c */
 extern atomic_long_t fpr_lost;
-extern bool fpr_holding_paused;
 int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit);
 int fpr_held_attach(struct fpr_backend *backend);
 void fpr_held_detach(struct fpr_backend *backend);
 unsigned long fpr_held_pages(const struct fpr_backend *backend);
 unsigned long fpr_held_room(const struct fpr_backend *backend);
+int page_reporting_restore_range(unsigned long start_pfn,
+				 unsigned long end_pfn);
 bool fpr_has_holes(unsigned long start_pfn, unsigned long end_pfn);
 unsigned long fpr_held_reserve(struct zone *zone);
 unsigned long fpr_unusable_pages(struct zone *zone);

@@ -112,8 +112,7 @@ static unsigned int fpr_finest_order(unsigned int order, bool fine)
 	return order;
 }
 
-/* Give all backends trackers of @order, or change nothing. */
-int fpr_rebuild(unsigned int order, bool fine)
+static int fpr_exchange_trackers(unsigned int order, bool fine)
 {
 	unsigned int finest = fpr_finest_order(order, fine);
 	struct fpr_zone **trackers;
@@ -137,6 +136,21 @@ int fpr_rebuild(unsigned int order, bool fine)
 	return 0;
 }
 
+/*
+ * Give all backends trackers of @order, or change nothing.  Not while a batch
+ * of the old order is on its way: its backend looks at the order.
+ */
+int fpr_rebuild(unsigned int order, bool fine)
+{
+	int err = fpr_pause_all();
+
+	if (err)
+		return err;
+	err = fpr_exchange_trackers(order, fine);
+	fpr_resume_all();
+	return err;
+}
+
 /* === Who changes it === */
 
 /**
@@ -147,6 +161,7 @@ int fpr_rebuild(unsigned int order, bool fine)
  * Return:
  * * %0		- done
  * * %-EINVAL	- @order is larger than MAX_PAGE_ORDER
+ * * %-EBUSY	- a backend does not answer a report; the order is what it was
  * * %-ENOMEM	- no memory for the trackers; the order is what it was
  */
 int fpr_set_order(unsigned int order)
@@ -206,8 +221,8 @@ int fpr_follow_order(struct fpr_backend *backend)
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	if (err) {
-		pr_warn_ratelimited("no memory to change the order to %u\n",
-				    fpr_current_order());
+		pr_warn_ratelimited("cannot change the order to %u: %pe\n",
+				    fpr_current_order(), ERR_PTR(err));
 		fpr_schedule(backend, HZ);
 	}
 	return err;

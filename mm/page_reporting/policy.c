@@ -10,9 +10,6 @@
 
 #include "internal.h"
 
-/* Backing off ends here: a host that recovers is noticed within a minute. */
-#define FPR_BACKOFF_MAX		(60 * HZ)
-
 /*
  * At most this share of what a zone has above its high watermark is isolated
  * at once.  An eighth costs a large guest nothing, and lets a small one drain
@@ -233,5 +230,5 @@ u32 fpr_backoff_left(u32 backoff, u32 retry_at, u32 now)
 /* The wait after another -EAGAIN, when the last one was @backoff. */
 u32 fpr_next_backoff(u32 backoff, u32 base)
 {
-	return min_t(u32, max3(backoff * 2, base, 1U), FPR_BACKOFF_MAX);
+	return min(max3(backoff * 2, base, 1U), FPR_BACKOFF_MAX);
 }

@@ -53,9 +53,6 @@ struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz)
 	lockdep_assert_held(&fpr_mutex);
 	spin_lock_irq(&zone->lock);
 	old = fpr_zone_get_locked(zone);
-	/* A batch that is on its way comes back to the new one. */
-	if (old && fz)
-		fz->isolated = old->isolated;
 	rcu_assign_pointer(*fpr_slot(zone), fz);
 	spin_unlock_irq(&zone->lock);
 	return old;
@@ -207,6 +204,7 @@ struct fpr_zone *fpr_grow(struct fpr_backend *backend, struct zone *zone)
 	if (old) {
 		fz->reserve = old->reserve;
 		fz->swing = old->swing;
+		/* A batch that is on its way comes back to the new one. */
 		fz->isolated = old->isolated;
 	}
 	rcu_assign_pointer(*fpr_slot(zone), fz);
@@ -224,6 +222,49 @@ bool fpr_is_current(const struct fpr_backend *backend,
 {
 	return fz->backend == backend && fz->order == backend->order &&
 	       !fz->fine == !fpr_has_fine(backend, fz->order, backend->fine);
+}
+
+/* === Memory that is wanted by address === */
+
+/* The backend that has memory of a range off the free lists, to be put. */
+static struct fpr_backend *fpr_backend_at(struct zone *zone,
+					  unsigned long start_pfn,
+					  unsigned long end_pfn)
+{
+	struct fpr_backend *backend = NULL;
+	struct fpr_zone *fz;
+
+	if (!READ_ONCE(fpr_table))
+		return NULL;
+	spin_lock_irq(&zone->lock);
+	fz = fpr_zone_get_locked(zone);
+	if (fz && fz->isolated &&
+	    fpr_batch_overlaps(&fz->backend->batch, start_pfn, end_pfn)) {
+		backend = fz->backend;
+		refcount_inc(&backend->refs);
+	}
+	spin_unlock_irq(&zone->lock);
+	return backend;
+}
+
+/*
+ * Wait for the batch that has memory of a range, if any.  Its pageblocks are
+ * isolated, so no later batch takes any.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EBUSY if the backend does not answer.
+ */
+int fpr_await_batch_at(struct zone *zone, unsigned long start_pfn,
+		       unsigned long end_pfn)
+{
+	struct fpr_backend *backend = fpr_backend_at(zone, start_pfn, end_pfn);
+	int err;
+
+	if (!backend)
+		return 0;
+	err = fpr_await_batch(backend);
+	fpr_backend_put(backend);
+	return err;
 }
 
 /* === Sums over all zones === */

@@ -277,21 +277,24 @@ void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range)
 unsigned long fpr_mark_reported(struct fpr_zone *fz,
 				const struct fpr_range *range, u32 now)
 {
-	unsigned long pfn, used = 0;
+	unsigned long pfn, used = 0, end = range->pfn + range->nr_pages;
+	unsigned int run, bit;
 
-	for (pfn = range->pfn; pfn < range->pfn + range->nr_pages;
-	     pfn += fpr_block_pages(fz)) {
-		struct fpr_segment *segment;
-		unsigned int bit = fpr_block_bit(fz, pfn);
+	for (pfn = range->pfn; pfn < end;
+	     pfn += (unsigned long)run << fz->order) {
+		unsigned long index = fpr_segment_index(fz, pfn);
+		struct fpr_segment *segment = fpr_segment(fz, index);
+		unsigned long bits;
 
-		segment = fpr_segment(fz, fpr_segment_index(fz, pfn));
-		if (!segment || segment->pending & BIT(bit))
+		run = fpr_run(fz, pfn, end);
+		if (!segment)
 			continue;
-		WRITE_ONCE(segment->stamp[bit], now);
-		segment->reported |= BIT(bit);
-		if (!(segment->fresh & BIT(bit)))
-			used++;
-		segment->fresh &= ~BIT(bit);
+		bits = fpr_run_bits(fz, pfn, run) & ~segment->pending;
+		for_each_set_bit(bit, &bits, FPR_SEGMENT_BLOCKS)
+			WRITE_ONCE(segment->stamp[bit], now);
+		segment->reported |= bits;
+		used += hweight_long(bits & ~segment->fresh);
+		segment->fresh &= ~bits;
 	}
 	return used;
 }

@@ -127,7 +127,7 @@ static int fake_report(struct page_reporting_dev_info *prdev,
 {
 	struct fake_backend *fake =
 		container_of(prdev, struct fake_backend, prdev);
-	bool fail_odd = fake->fail_odd;
+	bool fail_odd = fake->fail_odd, fail_all = fake->fail_all;
 	struct scatterlist *sg;
 	unsigned int i;
 	int err = 0;
@@ -144,10 +144,12 @@ static int fake_report(struct page_reporting_dev_info *prdev,
 	}
 	if (fail_odd)
 		fake->fail_odd--;
+	if (fail_all)
+		fake->fail_all--;
 	if (fake->calls < FAKE_MAX_CALLS)
 		fake->called_at[fake->calls] = jiffies;
 	for_each_sg(sgl, sg, nents, i) {
-		bool failed = fail_odd && i % 2;
+		bool failed = fail_all || (fail_odd && i % 2);
 
 		record(fake, sg, !err && !failed);
 		if (failed)

@@ -53,6 +53,7 @@ struct fake_entry {
  * @error:	what to return
  * @nr_errors:	in how many calls, counted down
  * @fail_odd:	fail every other entry in so many calls, counted down
+ * @fail_all:	fail every entry in so many calls, counted down
  * @block:	wait in the call until the test lets it go on
  * @entered:	the call that waits has begun
  * @proceed:	lets it go on
@@ -76,6 +77,7 @@ struct fake_backend {
 	int error;
 	unsigned int nr_errors;
 	unsigned int fail_odd;
+	unsigned int fail_all;
 	bool block;
 	struct completion entered;
 	struct completion proceed;

@@ -8,6 +8,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/page-isolation.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
@@ -267,11 +268,32 @@ static void test_isolated_while_reported(struct kunit *test)
 	KUNIT_EXPECT_GT(test, after - before, MAX_ORDER_NR_PAGES * 3L / 4);
 }
 
+/* Half of a pageblock is isolated; the other half is the kernel's and stays so. */
+static void test_pageblock_keeps_its_type(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned long half = pageblock_nr_pages / 2;
+	struct fake_backend *fake = test->priv;
+
+	start(test, pageblock_order - 1);
+	set_pageblock_migratetype(block->page, MIGRATE_UNMOVABLE);
+	test_block_free_part(block, 0, half);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn, half, 1));
+	KUNIT_EXPECT_EQ(test, get_pageblock_migratetype(block->page),
+			MIGRATE_UNMOVABLE);
+	expect_exact(test, block);
+}
+
 /* === Batches === */
 
-static bool adjacent(const struct fake_entry *a, const struct fake_entry *b)
+/* Both whole pageblocks, and no border between them. */
+static bool should_be_one(const struct fake_entry *a,
+			  const struct fake_entry *b)
 {
-	return a->call == b->call && a->pfn + a->nr_pages == b->pfn;
+	return a->call == b->call && a->pfn + a->nr_pages == b->pfn &&
+	       pageblock_aligned(a->pfn | a->nr_pages | b->nr_pages) &&
+	       b->pfn % TEST_BORDER_PAGES;
 }
 
 static void test_adjacent_blocks_merge(struct kunit *test)
@@ -291,8 +313,8 @@ static void test_adjacent_blocks_merge(struct kunit *test)
 	for (i = 0; i < NR_BLOCKS; i++)
 		expect_exact(test, blocks[i]);
 	for (i = 1; i < fake->nr_entries; i++)
-		KUNIT_EXPECT_FALSE(test, adjacent(&fake->entries[i - 1],
-						  &fake->entries[i]));
+		KUNIT_EXPECT_FALSE(test, should_be_one(&fake->entries[i - 1],
+						       &fake->entries[i]));
 	expect_clean_calls(test);
 }
 
@@ -379,6 +401,7 @@ static struct kunit_case report_cases[] = {
 	KUNIT_CASE(test_partial_reuse),
 	KUNIT_CASE(test_scattered_in_one_entry),
 	KUNIT_CASE(test_isolated_while_reported),
+	KUNIT_CASE(test_pageblock_keeps_its_type),
 	KUNIT_CASE(test_adjacent_blocks_merge),
 	KUNIT_CASE(test_counters_add_up),
 	KUNIT_CASE(test_refaults_are_counted),

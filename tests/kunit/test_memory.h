@@ -7,6 +7,14 @@
 
 #include <kunit/test.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
+
+/* Regions of a host may begin and end at multiples of this. */
+#ifdef CONFIG_SPARSEMEM
+#define TEST_BORDER_PAGES	(1UL << (SECTION_SIZE_BITS - PAGE_SHIFT))
+#else
+#define TEST_BORDER_PAGES	(SZ_128M / PAGE_SIZE)
+#endif
 
 /**
  * struct test_block - a block of the largest order

@@ -161,6 +161,19 @@ static void undo_isolation(void *context)
 				MIGRATE_MOVABLE);
 }
 
+/* What was deferred is not looked at again with every pass. */
+static void expect_few_looks(struct kunit *test)
+{
+	unsigned long begin = jiffies;
+	long before = deferred_pages();
+	unsigned int i;
+
+	for (i = 0; i < 50; i++)
+		fake_run_pass(test, test->priv);
+	KUNIT_EXPECT_LE(test, deferred_pages() - before,
+			((jiffies - begin) / HZ + 2) * MAX_ORDER_NR_PAGES);
+}
+
 /* Leave a block alone while its first @nr_pages are isolated. */
 static void check_isolation(struct kunit *test, unsigned int order,
 			    unsigned long nr_pages)
@@ -187,6 +200,7 @@ static void check_isolation(struct kunit *test, unsigned int order,
 	fpr_set_enabled(true);
 	expect_waiting(test, block);
 	KUNIT_EXPECT_GE(test, deferred_pages() - before, MAX_ORDER_NR_PAGES);
+	expect_few_looks(test);
 
 	kunit_release_action(test, undo_isolation, isolated);
 	expect_reported(test, block);
