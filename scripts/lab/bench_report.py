@@ -158,6 +158,7 @@ def main() -> None:
     chapters = [chapter for name in SECTIONS if (chapter := load(name))]
     if not chapters:
         raise SystemExit("report: nothing was measured yet, run `make bench`")
+    REPORT.mkdir(parents=True, exist_ok=True)
     target = REPORT / "index.html"
     target.write_text(page(chapters), encoding="utf-8")
     print(f"Wrote build/report/{target.name} ({len(chapters)} benchmarks).")
