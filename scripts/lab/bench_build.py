@@ -31,7 +31,7 @@ from lab.bench_guest import (
     Result,
     rest,
 )
-from lab.bench_plot import SHADES, panels, save, style
+from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show
 from lab.demo import Variant
@@ -201,7 +201,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
                       label=None if number else variant.label)
     style(axes, "host memory of a guest that compiles, cleans, drops caches (GiB)")
     axes.set_xlabel("minutes")
-    axes.legend(frameon=False)
+    legend(axes, 3)
     return [save(figure, folder / f"{name}.png")]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.bench_guest import NONE, OURS, STOCK, Bench, Result
-from lab.bench_plot import SHADES, panels, save, style
+from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, Step
 from lab.bench_section import Section, Table, verdict
 from lab.demo import Variant
@@ -102,7 +102,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
     axes.axhline(limit, color=SHADES["none"], linewidth=1, linestyle=(0, (4, 3)))
     style(axes, "memory and swap in use (GiB) as guests are started")
     axes.set_xlabel("guests that have touched and freed their memory")
-    axes.legend(frameon=False, loc="lower right")
+    legend(axes, len(VARIANTS))
     return [save(figure, folder / f"{name}.png")]
 
 

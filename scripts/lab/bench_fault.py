@@ -22,7 +22,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from lab.bench_guest import Bench, Result
-from lab.bench_plot import SHADES, panels, save, style
+from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Measure, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show, verdict
 from lab.demo import Variant
@@ -196,7 +196,7 @@ def draw_counts(axes: Any, results: Results) -> None:
     axes.autoscale(axis="y")  # less is possible, too
     axes.margins(y=0.15)
     axes.set_xticks(range(len(MODES)), TITLES.values())
-    axes.legend(frameon=False, fontsize=8)
+    legend(axes, len(compared))
 
 
 def draw_times(axes: Any, results: Results, mode: str) -> None:

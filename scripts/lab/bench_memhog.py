@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.bench_density import HOST_MIB, SWAP_MIB, UNMERGED, VARIANTS
 from lab.bench_guest import OURS, Bench, Result
-from lab.bench_plot import SHADES, WIDTH, panels, save, style
+from lab.bench_plot import SHADES, WIDTH, legend, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
 from lab.bench_section import Section, Table
 from lab.demo import Variant
@@ -90,7 +90,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
         style(axes, title)
         names = ("first guest", "second", "third")
         axes.set_xticks(range(GUESTS), names)
-    times.legend(frameon=False)
+    legend(times, len(VARIANTS))
     return [save(figure, folder / f"{name}.png")]
 
 

@@ -97,7 +97,7 @@ def draw_ages(results: Results) -> Any:
         bottom.plot(times, pending, color=SHADES["stock"], label="pending")
         style(bottom, "MiB")
         bottom.set_xlabel("seconds")
-        bottom.legend(frameon=False, fontsize=8)
+        legend(bottom, 2)
     return figure
 
 
@@ -110,6 +110,15 @@ def style(axes: Any, title: str) -> None:
     axes.tick_params(length=0, colors=INK, labelsize=8)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def legend(axes: Any, columns: int) -> None:
+    """Explain the colours below the axes, where no data can be."""
+    depth = 0.2 if axes.get_xlabel() else 0.1
+    axes.legend(
+        frameon=False, fontsize=8, ncol=columns, loc="upper left",
+        bbox_to_anchor=(0, -depth), borderaxespad=0,
+    )  # fmt: skip
 
 
 def panels(number: int) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from lab import kernels, kunit, paths
 from lab.bench_guest import Bench, Result
-from lab.bench_plot import SHADES, panels, save, style
+from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import (
     SMOKE_SCALE,
     Benchmark,
@@ -148,7 +148,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
         axes.set_yscale("log")
         axes.autoscale(axis="y")  # a logarithmic axis has no zero
         axes.set_xticks(TICKS, [f"{size} GiB" for size in TICKS])
-    passes.legend(frameon=False, fontsize=7)
+    legend(passes, 2)
     return [save(figure, folder / f"{name}.png")]
 
 

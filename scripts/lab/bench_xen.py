@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.bench_guest import KIB_PER_MIB, SYSFS, Bench, Result
-from lab.bench_plot import panels, save, style
+from lab.bench_plot import legend, panels, save, style
 from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, Step
 from lab.bench_section import Section, Table
 from lab.demo import Variant
@@ -223,7 +223,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
                         markersize=3, color=colour, label=variant.label)
     style(memory, "memory left to Xen (MiB)")
     memory.set_xlabel(f"domains of {DOMAIN_MIB} MiB")
-    memory.legend(frameon=False)
+    legend(memory, 2)
     costs = results.get("cost/on", {})
     kinds = [kind for kind in (*KINDS, "dom0") if kind in costs]
     for offset, key, label in ((-0.2, "give_us", "give"), (0.2, "take_us", "take")):
@@ -233,7 +233,7 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
         times.bar_label(bars, fmt="%.2g", fontsize=8)
     times.set_xticks(range(len(kinds)), kinds)
     style(times, "2 MiB, under emulation (ms)")
-    times.legend(frameon=False)
+    legend(times, 2)
     return [save(figure, folder / f"{name}.png")]
 
 
