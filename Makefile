@@ -81,7 +81,8 @@ xen-test: xen-image ## run the tests that boot Xen
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test
+	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test\
+		report-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png
@@ -122,6 +123,11 @@ bench-xen: kernels xen-image ## giving to Xen: its cost, how many domains fit
 .PHONY: report
 report: deps ## what was measured, on one page: build/report/index.html
 	@$(LAB)/bench_report.py $(if $(KEEP),--keep)
+
+.PHONY: report-test
+report-test: deps ## lay the page of `make report` out in a browser
+	@sh scripts/install-deps packages-browser.txt
+	@$(PYTEST) tests/report
 
 .PHONY: bench-test
 bench-test: xen-image kernel-stock ## run every benchmark at a small size

@@ -34,7 +34,7 @@ h2 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .3rem; }
   text-decoration: none; }
 .figures a:hover { border-color: var(--accent); }
 .figures b { display: block; font-size: 1.45rem; color: var(--accent);
-  font-variant-numeric: tabular-nums; line-height: 1.3; }
+  font-variant-numeric: tabular-nums; line-height: 1.3; overflow-wrap: anywhere; }
 .figures span { color: var(--soft); font-size: .88rem; }
 section { background: var(--card); border: 1px solid var(--line);
   border-radius: .9rem; padding: 1.5rem 1.3rem; margin: 0 0 1.6rem; }
@@ -82,10 +82,11 @@ def page(chapters: list[Chapter]) -> str:
 
 
 def figure(chapter: Chapter) -> str:
-    """Return the headline of a benchmark."""
+    """Return the headline of a benchmark; a long name breaks at its underscores."""
     number, what = chapter.section.headline
+    shown = escape(number).replace("_", "_<wbr>")
     return (
-        f'<a href="#{chapter.name}"><b>{escape(number)}</b>'
+        f'<a href="#{chapter.name}"><b>{shown}</b>'
         f"<span>{escape(what)}</span></a>"
     )
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The page of `make report`, laid out by a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import bench_report
+from lab.bench_html import page
+
+# A desktop and a telephone.
+WIDTHS = (1280, 400)
+SCRIPT = Path(__file__).with_name("layout.js")
+# In no sandbox, since the browser refuses to make one as root; it sees one file.
+BROWSER = (
+    "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--window-size=1400,1000", "--dump-dom",
+)  # fmt: skip
+# Against hanging for ever.
+PATIENCE_SECONDS = 300
+
+Layout = dict[str, Any]
+
+
+def lay_out(html: str, folder: Path) -> list[Layout]:
+    """Return what sticks out of a page, at each width."""
+    frames = "".join(
+        f'<iframe width="{width}" height="900" srcdoc="{escape(html)}"></iframe>'
+        for width in WIDTHS
+    )
+    outer = folder / "outer.html"
+    script = SCRIPT.read_text(encoding="utf-8")
+    outer.write_text(
+        f'<!DOCTYPE html><meta charset="utf-8"><script>{script}</script>{frames}',
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [*BROWSER, f"--user-data-dir={folder / 'profile'}", outer.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    found = re.search(r'<pre id="result">(.*)</pre>', done.stdout)
+    assert found, done.stderr
+    layouts: list[Layout] = json.loads(unescape(found[1]))
+    assert [layout["width"] for layout in layouts] == list(WIDTHS)
+    return layouts
+
+
+def test_everything_is_inside_its_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page with all kept results, its folded parts open."""
+    monkeypatch.setattr(bench_report, "REPORT", tmp_path)
+    loaded = map(bench_report.load, bench_report.SECTIONS)
+    chapters = [chapter for chapter in loaded if chapter is not None]
+    assert len(chapters) == len(bench_report.SECTIONS)
+    for layout in lay_out(page(chapters), tmp_path):
+        assert layout["seen"] > 100
+        assert not layout["found"], f"at a width of {layout['width']}"
+
+
+def test_what_sticks_out_is_found(tmp_path: Path) -> None:
+    """A word that is too long for its box, and a box for its parent."""
+    long = f'<b style="display:block;width:2em">{"m" * 20}</b>'
+    wide = '<div style="width:2000px">wide</div>'
+    for layout in lay_out(f"<body><p>fine</p>{long}{wide}</body>", tmp_path):
+        first, second = layout["found"]
+        assert first.startswith("B ") and first.endswith("too narrow for its content")
+        assert second.startswith("DIV ") and second.endswith("out of its parent")
