@@ -23,6 +23,8 @@ from lab.tree import REMOVED, Integration, put
 OUTPUT = paths.BUILD / "series"
 PLAN = paths.ROOT / "scripts" / "series.toml"
 DIFFSTAT_WIDTH = "--stat=72"
+# Who the patches are from where git does not know.
+NOBODY = {"user.name": "Nobody", "user.email": "nobody@example.org"}
 
 
 class SeriesError(Exception):
@@ -85,7 +87,17 @@ def copy(names: list[str], tree: Path, repository: Path) -> None:
 def commit(repository: Path, message: str) -> None:
     """Commit everything."""
     git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--signoff", "--message", message)
+    git(repository, "commit", "--quiet", "--message", message)
+
+
+def identify(repository: Path) -> bool:
+    """Commit under the user's name; tell whether git knows it."""
+    get = ("config", "--default", "", "--get")
+    known = {key: git(paths.ROOT, *get, key).strip() for key in NOBODY}
+    complete = all(known.values())
+    for key, value in (known if complete else NOBODY).items():
+        git(repository, "config", key, value)
+    return complete
 
 
 def write(patches: list[Patch]) -> list[str]:
@@ -96,8 +108,9 @@ def write(patches: list[Patch]) -> list[str]:
     names = changed_files()
     groups = split(names, patches)
     git(repository, "init", "--quiet")
-    for key in ("user.name", "user.email"):
-        git(repository, "config", key, git(paths.ROOT, "config", key).strip())
+    signoff = identify(repository)
+    if not signoff:
+        print(f"series: nobody signs off, git has no {' and '.join(NOBODY)}")
     copy(names, paths.STOCK_TREE, repository)
     commit(repository, "the stock kernel")
     git(repository, "tag", "stock")
@@ -106,6 +119,7 @@ def write(patches: list[Patch]) -> list[str]:
             copy(groups[patch.subject], paths.TREE, repository)
             commit(repository, f"{patch.subject}\n\n{patch.body.strip()}")
     command = ["format-patch", "--quiet", DIFFSTAT_WIDTH, "--no-renames"]
+    command += ["--signoff"] if signoff else []
     git(repository, *command, "--output-directory", "..", "stock..HEAD")
     shutil.rmtree(repository)
     return sorted(path.name for path in OUTPUT.glob("*.patch"))
