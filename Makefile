@@ -4,8 +4,10 @@
 # needs.  `make help` lists the targets.
 
 PYTHON := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
-PYTEST := $(PYTHON) -m pytest -q
 LAB := $(PYTHON) scripts/lab
+
+# K chooses tests by their names, as pytest -k does.
+PYTEST := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
 
 # What is measured, and tests that watch the clock, want the machine for themselves.
 .NOTPARALLEL:
@@ -57,7 +59,7 @@ docs-test: tree ## check the documents against the code, and render them
 
 .PHONY: kunit
 kunit: tree ## run the KUnit suites on User Mode Linux
-	@$(LAB)/kunit.py
+	@$(LAB)/kunit.py $(if $(FILTER),'$(FILTER)')
 
 .PHONY: coverage
 coverage: tree ## which lines do the KUnit suites run? build/report/coverage
@@ -68,7 +70,7 @@ build-test: kernel-ours ## compile other users of the API, other configurations
 	@$(PYTEST) tests/build
 
 .PHONY: vm-test
-vm-test: image kernel-stock kernel-debug ## run the tests that boot guests
+vm-test: image ## run the tests that boot guests
 	@$(PYTEST) tests/vm
 
 .PHONY: xen-image

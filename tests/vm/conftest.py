@@ -9,14 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import accel
+from lab import accel, kernels
 from lab.vm import Vm, kernel_image
 from reporting import hold_nothing_back, wait_drained
 
 Boot = Callable[..., AbstractContextManager[Vm]]
+Kernel = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def kernel_named(request: pytest.FixtureRequest) -> Kernel:
+    """Return a function that finds a kernel, and builds it when first asked for.
+
+    A run of a few tests builds only what they boot.  The programs and modules of
+    every guest need build/ours, which is there before.
+    """
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    ready = {"ours"}
+
+    def find(name: str) -> Path:
+        if name not in ready:
+            # a build takes minutes, and shows how far it is
+            with capture.global_and_fixture_disabled():
+                print()
+                kernels.build(kernels.KERNELS[name])
+            ready.add(name)
+        return kernel_image(name)
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +50,13 @@ def accelerator() -> str:
 
 
 @pytest.fixture(scope="session")
-def boot(accelerator: str) -> Boot:
+def boot(accelerator: str, kernel_named: Kernel) -> Boot:
     """Return a function that boots a guest: boot(NAME, kernel=..., ...)."""
 
     @contextmanager
     def booted(name: str, kernel: str = "ours", **options: Any) -> Iterator[Vm]:
         options = {"accel": accelerator, **options}
-        with Vm(kernel_image(kernel), name=f"test-{name}", **options) as vm:
+        with Vm(kernel_named(kernel), name=f"test-{name}", **options) as vm:
             yield vm
             trouble = "\n".join(vm.trouble())
         assert not trouble, f"the kernel of guest {name} complained:\n{trouble}"
