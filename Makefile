@@ -53,6 +53,11 @@ check: tree ## static checks of everything in the repository
 unit-test: deps ## test the tools that prepare the tree
 	@$(PYTEST) tests/unit
 
+.PHONY: clone-test
+clone-test: deps ## try every target that is listed here in a clean clone
+	@$(LAB)/tree.py --stock-only
+	@$(PYTEST) tests/clone
+
 .PHONY: docs-test
 docs-test: tree ## check the documents against the code, and render them
 	@$(PYTEST) tests/docs
@@ -84,7 +89,7 @@ xen-test: xen-image ## run the tests that boot Xen
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
 	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test\
-		report-test
+		report-test clone-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png
