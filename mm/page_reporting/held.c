@@ -4,9 +4,10 @@
  *
  * A backend with a restore callback is one whose hypervisor does not fault
  * memory back in.  What it reported is held: off the free lists, on a list of
- * the zone, all its pages PageOffline.  Held blocks count as free memory, but
- * no watermark counts on them (page_reporting_held()).  When an allocation
- * fails the watermark of a zone or finds nothing in it, the allocator calls
+ * the zone, all its pages PageOffline.  It may not come back, so nothing may
+ * count on it and it is not in NR_FREE_PAGES; only those who show how much
+ * memory is free add it (page_reporting_held_on()).  When an allocation fails
+ * the watermark of a zone or finds nothing in it, the allocator calls
  * page_reporting_restore() before it goes on to another zone, to reclaim or to
  * compaction.
  *
@@ -109,14 +110,26 @@ unsigned long fpr_held_pages(const struct fpr_backend *backend)
 	return pages;
 }
 
+/* The part of page_reporting_held_on() that is not inlined. */
+unsigned long __page_reporting_held_on(int nid)
+{
+	unsigned long pages = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (nid == NUMA_NO_NODE || nid == zone_to_nid(zone))
+			pages += page_reporting_held(zone);
+	return pages;
+}
+
 /*
- * Free pages of @zone that not every allocation may use: those that are held,
- * and though they may be reported, those of CMA and high-atomic pageblocks.
+ * Free pages of @zone that not every allocation may use, though they may be
+ * reported: those of CMA and high-atomic pageblocks.
  */
 unsigned long fpr_unusable_pages(struct zone *zone)
 {
 	return zone_page_state(zone, NR_FREE_CMA_PAGES) +
-	       READ_ONCE(zone->nr_free_highatomic) + page_reporting_held(zone);
+	       READ_ONCE(zone->nr_free_highatomic);
 }
 
 /* === Holding === */
@@ -174,7 +187,6 @@ static void fpr_link(struct zone *zone, struct page *page)
 	SetPagePrivate(page);
 	list_add(&page->lru, &held->blocks[page->index]);
 	WRITE_ONCE(held->nr_pages, held->nr_pages + nr_pages);
-	__mod_zone_page_state(zone, NR_FREE_PAGES, nr_pages);
 }
 
 static void fpr_unlink(struct zone *zone, struct page *page)
@@ -185,7 +197,6 @@ static void fpr_unlink(struct zone *zone, struct page *page)
 	lockdep_assert_held(&zone->lock);
 	list_del_init(&page->lru);
 	WRITE_ONCE(held->nr_pages, held->nr_pages - nr_pages);
-	__mod_zone_page_state(zone, NR_FREE_PAGES, -nr_pages);
 }
 
 /* Hold an entry that was reported.  Its pages are concealed. */
@@ -312,14 +323,15 @@ static bool fpr_must_wait(const struct fpr_held *held)
 bool __page_reporting_restore(struct zone *zone, unsigned int order,
 			      unsigned long reserve)
 {
+	unsigned long nr_held = __page_reporting_held(zone);
 	struct page *page = NULL;
 	struct fpr_backend *backend;
 	struct fpr_held *held;
 	bool restored = false;
 	unsigned long flags;
 
-	if (!__page_reporting_held(zone) ||
-	    zone_page_state(zone, NR_FREE_PAGES) <= reserve)
+	if (!nr_held ||
+	    zone_page_state(zone, NR_FREE_PAGES) + nr_held <= reserve)
 		return false;
 	held = fpr_held_of(zone);
 	if (fpr_must_wait(held))

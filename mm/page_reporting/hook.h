@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Free page reporting: what mm/page_alloc.c sees.
+ * Free page reporting: what the rest of mm/ sees.
  *
  * The hook sits at the end of __free_one_page(), under zone->lock.  While no
  * backend is registered it is a no-op instruction; otherwise a free that did
  * not complete a block costs one load, compare and branch.
  *
- * Where the hypervisor keeps blocks, the watermarks do not count on them, and
- * an allocation that finds a zone short has them restored.  While no such
- * backend is registered both are no-op instructions.
+ * Blocks that the hypervisor keeps are not in NR_FREE_PAGES.  An allocation that
+ * finds a zone short has them restored, and those who show how much is free add
+ * them.  While no such backend is registered both are no-op instructions.
  */
 #ifndef _MM_PAGE_REPORTING_HOOK_H
 #define _MM_PAGE_REPORTING_HOOK_H
@@ -31,6 +31,7 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int freed_order,
 				  unsigned int merged_order);
 unsigned long __page_reporting_held(struct zone *zone);
+unsigned long __page_reporting_held_on(int nid);
 bool __page_reporting_restore(struct zone *zone, unsigned int order,
 			      unsigned long reserve);
 void page_reporting_isolate(struct page *page, unsigned int order);
@@ -59,18 +60,35 @@ static inline void page_reporting_notify_free(struct zone *zone,
 }
 
 /**
- * page_reporting_held() - memory that is free but cannot be used as it is
+ * page_reporting_held() - free memory of a zone that the hypervisor keeps
  * @zone:	zone to ask about
  *
  * Context: Any.
- * Return: the number of pages of @zone that count as free and that the
- * hypervisor keeps.
+ * Return: the number of pages of @zone that nobody uses and that the hypervisor
+ * keeps.  They are not in NR_FREE_PAGES, because they may not come back.
  */
 static inline unsigned long page_reporting_held(struct zone *zone)
 {
 	if (!static_branch_unlikely(&page_reporting_holding))
 		return 0;
 	return __page_reporting_held(zone);
+}
+
+/**
+ * page_reporting_held_on() - free memory of a node that the hypervisor keeps
+ * @nid:	node to ask about, NUMA_NO_NODE for all of them
+ *
+ * To be added to NR_FREE_PAGES where that stands for what nobody uses, and not
+ * for what an allocation can have.
+ *
+ * Context: Any.
+ * Return: the sum of page_reporting_held() over the zones of @nid.
+ */
+static inline unsigned long page_reporting_held_on(int nid)
+{
+	if (!static_branch_unlikely(&page_reporting_holding))
+		return 0;
+	return __page_reporting_held_on(nid);
 }
 
 /**
@@ -131,6 +149,11 @@ static inline void page_reporting_notify_free(struct zone *zone,
 }
 
 static inline unsigned long page_reporting_held(struct zone *zone)
+{
+	return 0;
+}
+
+static inline unsigned long page_reporting_held_on(int nid)
 {
 	return 0;
 }

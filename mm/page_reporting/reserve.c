@@ -14,6 +14,7 @@
 
 #include <trace/events/page_reporting.h>
 
+#include "hook.h"
 #include "internal.h"
 
 /*
@@ -35,16 +36,16 @@ void fpr_release_reserve(struct fpr_zone *fz, unsigned long pages)
 }
 
 /*
- * Note how much of a zone is free after so many pages were freed; what the
- * worker has isolated is as good as free.  Returns how much was freed and taken
- * again at a time lately, to the nearest block, because the kernel's count of
- * free pages is not exact.
+ * Note how much of a zone is free after so many pages were freed; what is held,
+ * and what the worker has isolated, is as good as free.  Returns how much was
+ * freed and taken again at a time lately, to the nearest block, because the
+ * kernel's count of free pages is not exact.
  */
 unsigned long fpr_note_free(struct fpr_zone *fz, unsigned long freed)
 {
 	u32 window = msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
 	unsigned long free = zone_page_state(fz->zone, NR_FREE_PAGES) +
-			     fz->isolated;
+			     page_reporting_held(fz->zone) + fz->isolated;
 	unsigned long reused;
 
 	lockdep_assert_held(&fz->zone->lock);

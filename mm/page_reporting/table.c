@@ -156,8 +156,8 @@ struct fpr_zone *fpr_build(struct fpr_backend *backend,
 		fpr_zone_free(fz);
 		return NULL;
 	}
-	fpr_swing_init(&fz->swing, zone_page_state(zone, NR_FREE_PAGES),
-		       jiffies);
+	fpr_swing_init(&fz->swing, zone_page_state(zone, NR_FREE_PAGES) +
+				   page_reporting_held(zone), jiffies);
 	return fz;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/page-flags.h>
 #include <linux/vmstat.h>
 #include <linux/workqueue.h>
+#include <linux/writeback.h>
 
 #include "../../internal.h"
 #include "../hook.h"
@@ -97,37 +98,6 @@ static void test_blocks_are_held(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->pages, fpr_held_pages(NULL));
 }
 
-/* Held memory counts as free, but no watermark counts on it. */
-static void test_accounting(struct kunit *test)
-{
-	struct test_block *blocks[NR_BLOCKS];
-	unsigned long free, usable, held;
-	struct zone *zone;
-	long change;
-
-	hold(test, blocks);
-	zone = page_zone(blocks[0]->page);
-	held = page_reporting_held(zone);
-	KUNIT_EXPECT_EQ(test, held, fpr_held_pages(NULL));
-
-	free = zone_page_state_snapshot(zone, NR_FREE_PAGES);
-	KUNIT_ASSERT_GT(test, free, held);
-	usable = free - held;
-	/* With room for what the system frees and takes meanwhile. */
-	KUNIT_EXPECT_TRUE(test, zone_watermark_ok(zone, 0, usable * 3 / 4, 0,
-						  ALLOC_CMA));
-	KUNIT_EXPECT_FALSE(test, zone_watermark_ok(zone, 0,
-						   usable + held / 2, 0,
-						   ALLOC_CMA));
-
-	/* Nothing is counted twice or lost on the way there and back. */
-	while (restore_one(zone, 0, 0))
-		;
-	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), 0);
-	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free;
-	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
-}
-
 /* Entries that failed are free as before; those of the same batch are held. */
 static void test_partial_failure(struct kunit *test)
 {
@@ -203,6 +173,125 @@ static void test_order_change(struct kunit *test)
 		expect_held(test, blocks[i]);
 	KUNIT_EXPECT_TRUE(test, restore_one(page_zone(blocks[0]->page), 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+}
+
+/* === Who counts on it === */
+
+static unsigned long shown_free_pages(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return info.freeram;
+}
+
+static void restore_everything(struct kunit *test, struct zone *zone)
+{
+	while (restore_one(zone, 0, 0))
+		;
+	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), 0);
+}
+
+/* Held memory is shown as free, but no watermark counts on it. */
+static void test_accounting(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long free, shown, held;
+	struct zone *zone;
+	long change;
+
+	hold(test, blocks);
+	zone = page_zone(blocks[0]->page);
+	held = page_reporting_held(zone);
+	KUNIT_EXPECT_EQ(test, held, fpr_held_pages(NULL));
+	KUNIT_EXPECT_EQ(test, held, page_reporting_held_on(NUMA_NO_NODE));
+	KUNIT_EXPECT_EQ(test, held, page_reporting_held_on(zone_to_nid(zone)));
+
+	free = zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	shown = shown_free_pages();
+	/* With room for what the system frees and takes meanwhile. */
+	KUNIT_EXPECT_TRUE(test, zone_watermark_ok(zone, 0, free * 3 / 4, 0,
+						  ALLOC_CMA));
+	KUNIT_EXPECT_FALSE(test, zone_watermark_ok(zone, 0, free + held / 2, 0,
+						   ALLOC_CMA));
+
+	/* Nothing is counted twice or lost on the way there and back. */
+	restore_everything(test, zone);
+	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free - held;
+	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
+	change = shown_free_pages() - shown;
+	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
+}
+
+static unsigned long pages_on_free_lists(const struct zone *zone)
+{
+	unsigned long pages = 0;
+	unsigned int order;
+
+	lockdep_assert_held(&zone->lock);
+	for (order = 0; order < NR_PAGE_ORDERS; order++)
+		pages += zone->free_area[order].nr_free << order;
+	return pages;
+}
+
+/* Another processor may be folding its share of the count right now. */
+static bool counts_what_can_be_had(void *context)
+{
+	struct zone *zone = context;
+
+	guard(spinlock_irqsave)(&zone->lock);
+	return zone_page_state_snapshot(zone, NR_FREE_PAGES) ==
+	       pages_on_free_lists(zone);
+}
+
+/*
+ * NR_FREE_PAGES is what allocations can have, to the page, whatever happens to
+ * a block.  All who decide by it rely on that.
+ */
+static void test_count_of_free_pages(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone;
+
+	hold(test, blocks);
+	zone = page_zone(blocks[0]->page);
+	KUNIT_EXPECT_TRUE(test, fake_wait(counts_what_can_be_had, zone));
+	fake->restore_error = -ENOMEM;
+	KUNIT_EXPECT_FALSE(test, restore_one(zone, 0, 0));
+	KUNIT_EXPECT_TRUE(test, fake_wait(counts_what_can_be_had, zone));
+	fake->restore_error = 0;
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev, 0));
+	KUNIT_EXPECT_TRUE(test, fake_wait(counts_what_can_be_had, zone));
+}
+
+/* More may be dirty only when the memory is back: a file cannot have it. */
+static void test_dirty_limit(struct kunit *test)
+{
+	unsigned long background, before, after, held;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks);
+	held = fpr_held_pages(NULL);
+	global_dirty_limits(&background, &before);
+	restore_everything(test, page_zone(blocks[0]->page));
+	global_dirty_limits(&background, &after);
+	/* The default is a fifth. */
+	KUNIT_EXPECT_GE(test, after, before + held / 10);
+}
+
+/* What may not come back is not available. */
+static void test_available(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	unsigned long held;
+	long before;
+
+	hold(test, blocks);
+	held = fpr_held_pages(NULL);
+	before = si_mem_available();
+	restore_everything(test, page_zone(blocks[0]->page));
+	KUNIT_EXPECT_GE(test, si_mem_available(), before + (long)held / 2);
 }
 
 /* === Limits === */
@@ -375,10 +464,13 @@ static void test_keys_follow(struct kunit *test)
 
 static struct kunit_case held_cases[] = {
 	KUNIT_CASE(test_blocks_are_held),
-	KUNIT_CASE(test_accounting),
 	KUNIT_CASE(test_partial_failure),
 	KUNIT_CASE(test_rest_is_put_back),
 	KUNIT_CASE(test_order_change),
+	KUNIT_CASE(test_accounting),
+	KUNIT_CASE(test_count_of_free_pages),
+	KUNIT_CASE(test_dirty_limit),
+	KUNIT_CASE(test_available),
 	KUNIT_CASE(test_limit),
 	KUNIT_CASE(test_limit_of_backend),
 	KUNIT_CASE(test_limit_of_nobody),

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Who counts on memory that the hypervisor keeps, and who does not.
+
+It is shown as free, because nobody uses it.  What decides by how much is free
+must not count on it, because it may not come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import Boot
+from lab.vm import Vm, numa_arguments
+from reporting import (
+    SYSFS,
+    be_aggressive,
+    free_kib,
+    meminfo_kib,
+    tunable,
+    tune,
+    wait_until,
+)
+
+KIB_PER_MIB = 1024
+# What the guest itself takes and frees between two looks.
+NOISE_KIB = 24 * KIB_PER_MIB
+
+
+def held_kib(vm: Vm) -> int:
+    """Return what is held."""
+    return tunable(vm, "held_kb")
+
+
+def hold(vm: Vm, mib: int) -> None:
+    """Have a hypervisor that keeps what it gets, and let it get this much.
+
+    From then on nothing more is reported.
+    """
+    vm.run("insmod /modules/keeping_backend.ko")
+    vm.try_run(f"echo 1 >{SYSFS}/flush")
+    wait_until(lambda: held_kib(vm) >= mib * KIB_PER_MIB, f"{mib} MiB held")
+    tune(vm, enabled=0)
+
+
+def dirty_threshold_kib(vm: Vm) -> int:
+    """Return how much may be dirty before who makes it so has to wait."""
+    return int(vm.run("awk '/^nr_dirty_threshold /{print $2}' /proc/vmstat")) * 4
+
+
+def node_free_kib(vm: Vm) -> list[int]:
+    """Return the free memory of each node."""
+    lines = vm.run("cat /sys/devices/system/node/node*/meminfo | grep MemFree:")
+    return [int(line.split()[3]) for line in lines.splitlines()]
+
+
+@pytest.fixture(name="whole")
+def fixture_whole(boot: Boot) -> Iterator[Vm]:
+    """Return a guest with two nodes that would give all away, were there a backend."""
+    nodes = numa_arguments(1024, 1024)
+    with boot("free-counts", balloon=None, arguments=nodes) as vm:
+        be_aggressive(vm)
+        yield vm
+
+
+def test_shown_as_free(whole: Vm) -> None:
+    """What is held stays in MemFree, of the guest and of each node."""
+    free, nodes = free_kib(whole), node_free_kib(whole)
+    hold(whole, 1200)
+    assert abs(meminfo_kib(whole) - free) <= NOISE_KIB
+    for before, after in zip(nodes, node_free_kib(whole), strict=True):
+        assert abs(before - after) <= NOISE_KIB
+    # busybox's free asks sysinfo(2).
+    shown = int(whole.run("free -k | awk '/^Mem:/{print $4}'"))
+    assert abs(shown - free) <= NOISE_KIB
+
+
+def test_not_available(whole: Vm) -> None:
+    """What may not come back is not in MemAvailable."""
+    available = meminfo_kib(whole, "MemAvailable")
+    hold(whole, 1200)
+    lost = available - meminfo_kib(whole, "MemAvailable")
+    assert abs(lost - held_kib(whole)) <= NOISE_KIB
+
+
+def test_dirty_threshold(whole: Vm) -> None:
+    """What may be dirty is a share of what files can have now."""
+    threshold = dirty_threshold_kib(whole)
+    hold(whole, 1200)
+    share = int(whole.read("/proc/sys/vm/dirty_ratio"))
+    missing = threshold - dirty_threshold_kib(whole)
+    expected = held_kib(whole) * share // 100
+    assert abs(missing - expected) <= NOISE_KIB * share // 100
+
+
+def test_cma_balance(boot: Boot) -> None:
+    """Movable memory comes from a contiguous area that is most of what is left."""
+    # One zone, with a gigabyte in which the kernel itself does not lie.
+    append = "nokaslr hugetlb_cma=1G"
+    with boot("free-cma", balloon=None, memory="2560M", append=append) as vm:
+        be_aggressive(vm)
+        hold(vm, 1000)
+        area = meminfo_kib(vm, "CmaFree")
+        other = meminfo_kib(vm) - held_kib(vm) - area
+        assert area > other, "the area is not most of what is left"
+        vm.run("dd if=/dev/zero of=/tmp/file bs=1M count=32", timeout=120)
+        taken = area - meminfo_kib(vm, "CmaFree")
+        assert taken >= 24 * KIB_PER_MIB
