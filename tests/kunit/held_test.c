@@ -7,6 +7,7 @@
  * restore of something else.
  */
 #include <kunit/test.h>
+#include <linux/damon.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/page-flags.h>
@@ -294,6 +295,45 @@ static void test_available(struct kunit *test)
 	KUNIT_EXPECT_GE(test, si_mem_available(), before + (long)held / 2);
 }
 
+#ifdef CONFIG_DAMON
+static bool is_active(void *context)
+{
+	const struct damos *scheme = context;
+
+	return READ_ONCE(scheme->wmarks.activated);
+}
+
+/* A scheme that rests while little is free goes on while much is held. */
+static void test_damon_watermark(struct kunit *test)
+{
+	struct damos_watermarks wmarks = {
+		.metric = DAMOS_WMARK_FREE_MEM_RATE,
+		.interval = 10 * USEC_PER_MSEC,
+		.high = 1000,
+		.mid = 1000,
+	};
+	struct damos_access_pattern pattern = {};
+	struct test_block *blocks[NR_BLOCKS];
+	struct damos_quota quota = {};
+	struct damon_ctx *ctx;
+	struct damos *scheme;
+
+	hold(test, blocks);
+	wmarks.low = (global_zone_page_state(NR_FREE_PAGES) +
+		      fpr_held_pages(NULL) / 2) * 1000 / totalram_pages();
+	ctx = damon_new_ctx();
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	scheme = damon_new_scheme(&pattern, DAMOS_STAT, 0, &quota, &wmarks,
+				  NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, scheme);
+	damon_set_schemes(ctx, &scheme, 1);
+	KUNIT_ASSERT_EQ(test, 0, damon_start(&ctx, 1, true));
+	KUNIT_EXPECT_TRUE(test, fake_wait(is_active, scheme));
+	damon_stop(&ctx, 1);
+	damon_destroy_ctx(ctx);
+}
+#endif /* CONFIG_DAMON */
+
 /* === Limits === */
 
 static void test_limit(struct kunit *test)
@@ -471,6 +511,9 @@ static struct kunit_case held_cases[] = {
 	KUNIT_CASE(test_count_of_free_pages),
 	KUNIT_CASE(test_dirty_limit),
 	KUNIT_CASE(test_available),
+#ifdef CONFIG_DAMON
+	KUNIT_CASE(test_damon_watermark),
+#endif
 	KUNIT_CASE(test_limit),
 	KUNIT_CASE(test_limit_of_backend),
 	KUNIT_CASE(test_limit_of_nobody),
