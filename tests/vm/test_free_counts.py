@@ -25,6 +25,7 @@ from reporting import (
 KIB_PER_MIB = 1024
 # What the guest itself takes and frees between two looks.
 NOISE_KIB = 24 * KIB_PER_MIB
+RESERVE = "/proc/sys/vm/user_reserve_kbytes"
 
 
 def held_kib(vm: Vm) -> int:
@@ -106,3 +107,18 @@ def test_cma_balance(boot: Boot) -> None:
         vm.run("dd if=/dev/zero of=/tmp/file bs=1M count=32", timeout=120)
         taken = area - meminfo_kib(vm, "CmaFree")
         assert taken >= 24 * KIB_PER_MIB
+
+
+def test_reserve_for_the_administrator(boot: Boot) -> None:
+    """It is not cut because most of what nobody uses is held."""
+    room = "1G,slots=1,maxmem=4G"
+    movable = "memhp_default_state=online_movable"
+    with boot("free-reserve", balloon=None, memory=room, append=movable) as vm:
+        be_aggressive(vm)
+        vm.add_dimm("dimm", 512)
+        vm.write(RESERVE, 400 * KIB_PER_MIB)
+        hold(vm, 1000)
+        assert meminfo_kib(vm) - held_kib(vm) < 400 * KIB_PER_MIB
+        vm.remove_dimm("dimm")
+        assert int(vm.read(RESERVE)) == 400 * KIB_PER_MIB
+        assert held_kib(vm) >= 500 * KIB_PER_MIB
