@@ -18,7 +18,7 @@ class QmpError(Exception):
 class Qmp:
     """Sends commands and keeps the events that arrive in between."""
 
-    def __init__(self, sock: socket.socket, timeout: float = 30) -> None:
+    def __init__(self, sock: socket.socket, timeout: float = 120) -> None:
         self._sock = sock
         self._timeout = timeout
         self._pending = b""
@@ -42,7 +42,7 @@ class Qmp:
             else:
                 return message["return"]
 
-    def wait_event(self, name: str, timeout: float = 60, **data: Any) -> Message:
+    def wait_event(self, name: str, timeout: float = 180, **data: Any) -> Message:
         """Wait for an event of this name whose data contains the given pairs."""
         deadline = time.monotonic() + timeout
         while True:

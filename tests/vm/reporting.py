@@ -21,6 +21,10 @@ PATIENCE_SECONDS = 90
 # What the guest's own programs may keep pending, looking at it included.
 SMALL_FREES_KIB = 4096
 
+# What is logged, and what a program is told, when the host is silent.
+NOT_ANSWERED = "backend virtio-balloon has not answered"
+BUSY = "Device or resource busy"
+
 Event = dict[str, str]
 
 
@@ -131,12 +135,41 @@ def bind(vm: Vm, device: str) -> None:
     vm.write(f"{BALLOON_DRIVER}/bind", device)
 
 
+def balloon_slot(vm: Vm) -> str:
+    """Return the address of the balloon on the PCI bus."""
+    return vm.run("grep -l 0x1002 /sys/bus/pci/devices/*/device").split("/")[-2]
+
+
 def silence(vm: Vm) -> None:
     """Take the balloon's right to read guest memory: it will not answer."""
-    found = vm.run("grep -l 0x1002 /sys/bus/pci/devices/*/device").split("/")[-2]
-    config = f"/sys/bus/pci/devices/{found}/config"
+    config = f"/sys/bus/pci/devices/{balloon_slot(vm)}/config"
     # The command register at offset 4: memory decoding on, bus mastering off.
     vm.run(f"printf '\\002\\000' | dd of={config} bs=1 seek=4 conv=notrunc 2>&1")
+
+
+def leave_batch_at_host(vm: Vm) -> None:
+    """Silence the host, and wait until it has memory of which it says nothing."""
+    silence(vm)
+    vm.run("touch-free 512", timeout=120)
+    wait_until(lambda: tunable(vm, "isolated_kb") > 0, "a batch at the host")
+
+
+def empty_cpu_lists(vm: Vm) -> None:
+    """Bring what the per-CPU lists hold back to the free lists."""
+    vm.write("/proc/sys/vm/compact_memory", 1)
+
+
+@contextmanager
+def in_use(vm: Vm, mib: int, options: str = "") -> Iterator[None]:
+    """Have a program use memory for as long as the context lasts."""
+    log, pid = "/tmp/in-use", "$(cat /tmp/in-use.pid)"
+    vm.run(
+        f"touch-free -s 1000000 {options} {mib} >{log} 2>&1 & echo $! >/tmp/in-use.pid"
+    )
+    wait_until(lambda: "touched" in vm.read(log), f"{mib} MiB in use", 300)
+    yield
+    vm.run(f"kill {pid}")
+    wait_until(lambda: vm.try_run(f"kill -0 {pid}").status != 0, "its end")
 
 
 def trace_of(vm: Vm, event: str) -> list[Event]:

@@ -36,4 +36,4 @@ def busy(boot: Boot) -> Iterator[Vm]:
 @pytest.mark.parametrize("command", transcripts())
 def test_command(busy: Vm, command: str) -> None:
     """The commands of an example succeed, if need be after a while."""
-    wait_until(lambda: busy.try_run(command).status == 0, command, seconds=30)
+    wait_until(lambda: busy.try_run(command).status == 0, command)

@@ -14,8 +14,9 @@ from reporting import (
     balloon_device,
     be_aggressive,
     bind,
-    hold_nothing_back,
     free_kib,
+    hold_nothing_back,
+    in_use,
     managed_pages,
     meminfo_kib,
     tunable,
@@ -170,9 +171,8 @@ def test_stock_driver_reports(vm: Vm) -> None:
     assert backend(vm) == "unnamed"
     wait_drained(vm)
     level = vm.rss_kib()
-    for line in vm.stream("touch-free 512", timeout=120):
-        if line == "touched":
-            assert vm.rss_kib() >= level + 400 * KIB_PER_MIB
+    with in_use(vm, 512):
+        assert vm.rss_kib() >= level + 400 * KIB_PER_MIB
     wait_until(lambda: vm.rss_kib() <= level * 1.1, f"RSS near {level} KiB")
     assert_reports(vm)
     vm.run("rmmod virtio_balloon_stock")

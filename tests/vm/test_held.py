@@ -292,7 +292,8 @@ def test_memory_leaves_during_report(boot: Boot) -> None:
         load(vm)
         hold(vm, 1400 * KIB_PER_MIB)
         vm.run("touch-free 1200", timeout=300)
-        vm.write(f"{PARAMETERS}/delay_ms", 4000)
+        # Long enough for a slow machine to get to the offlining meanwhile.
+        vm.write(f"{PARAMETERS}/delay_ms", 8000)
         wait_until(lambda: vm.read(f"{PARAMETERS}/busy").strip() == "Y", "a report")
         batches = stat(vm, "batches")
         vm.run(f"echo offline >{first_block(vm)}/state", 120)

@@ -13,6 +13,7 @@ from reporting import (
     TRACING,
     Event,
     free_kib,
+    in_use,
     managed_pages,
     meminfo_kib,
     stat,
@@ -26,6 +27,7 @@ from reporting import (
 
 KIB_PER_MIB = 1024
 NOISE_KIB = 4096
+LONG_MS = 600000
 
 
 def test_freed_memory_returns(boot: Boot) -> None:
@@ -36,18 +38,16 @@ def test_freed_memory_returns(boot: Boot) -> None:
     with boot("return") as vm:
         wait_drained(vm)
         before = vm.rss_kib()
-        for line in vm.stream("touch-free 1024", timeout=300):
-            if line == "touched":
-                assert vm.rss_kib() > 1024 * KIB_PER_MIB
+        with in_use(vm, 1024):
+            assert vm.rss_kib() > 1024 * KIB_PER_MIB
         wait_until(lambda: vm.rss_kib() <= before * 1.1, f"RSS near {before} KiB")
 
 
 def test_small_pages_return(vm: Vm) -> None:
     """1 GiB freed in pages of 4 KiB: all but what the per-CPU lists keep."""
     before = vm.rss_kib()
-    for line in vm.stream("touch-free -p 4k 1024", timeout=300):
-        if line == "touched":
-            assert vm.rss_kib() > 1024 * KIB_PER_MIB
+    with in_use(vm, 1024, "-p 4k"):
+        assert vm.rss_kib() > 1024 * KIB_PER_MIB
     level = before + 100 * KIB_PER_MIB
     wait_until(lambda: vm.rss_kib() <= level, f"RSS at most {level} KiB")
 
@@ -111,22 +111,32 @@ def switch_events(vm: Vm, state: int) -> dict[str, int]:
     return dict(zip(names, map(int, values)))
 
 
+def pause(vm: Vm) -> None:
+    """Switch reporting off, and wait until the worker has noticed."""
+    tune(vm, enabled=0)
+    wait_until(lambda: tunable(vm, "isolated_kb") == 0, "no batch at the host")
+    # A flush runs in the worker, so the pass before it has ended.
+    assert vm.try_run(f"echo 1 >{SYSFS}/flush").status != 0
+
+
 def test_counters_agree_with_the_trace(vm: Vm) -> None:
     """The events add up to the counters."""
-    tune(vm, max_age_ms=10000)
-    # To be used again soon after it was reported.
-    vm.run("touch-free 512")
-    wait_drained(vm)
-    tune(vm, enabled=0)
+    # What is used again is a refault, however long that takes.
+    tune(vm, max_age_ms=LONG_MS)
+    vm.run("touch-free 512", timeout=120)
+    vm.write(f"{SYSFS}/flush", 1)
+    pause(vm)
     vm.write(f"{TRACING}/trace", "")
     before = switch_events(vm, 1)
+    vm.run("touch-free 512", timeout=120)
     # Taken again before their turn comes, blocks are skipped.
-    vm.run("touch-free 512; (touch-free -s 14 384 >/dev/null &); sleep 2")
-    tune(vm, enabled=1)
-    time.sleep(15)
-    wait_drained(vm)
-    tune(vm, enabled=0)
-    time.sleep(1)
+    with in_use(vm, 384):
+        tune(vm, enabled=1)
+        wait_until(lambda: stat(vm, "skipped_kb") > before["skipped_kb"], "a skip")
+        vm.write(f"{SYSFS}/flush", 1)
+    wait_until(lambda: stat(vm, "refaulted_kb") > before["refaulted_kb"], "refaults")
+    vm.write(f"{SYSFS}/flush", 1)
+    pause(vm)
     after = switch_events(vm, 0)
     tune(vm, enabled=1, max_age_ms=0)
     for counter, name, measure in COUNTED:
@@ -142,7 +152,7 @@ def test_counters_agree_with_the_trace(vm: Vm) -> None:
 def test_disabled_means_no_reports(vm: Vm) -> None:
     """With enabled=0 memory stays; enabling reports what was freed meanwhile."""
     wait_drained(vm)
-    tune(vm, enabled=0)
+    pause(vm)
     before = stat(vm, "reported_kb")
     vm.run("touch-free 512")
     time.sleep(3)
@@ -155,13 +165,11 @@ def test_disabled_means_no_reports(vm: Vm) -> None:
 
 def test_memory_in_use_is_left_alone(vm: Vm) -> None:
     """A program's memory stays at the host for as long as it runs."""
-    vm.run("touch-free -s 1000 512 >/tmp/hold 2>&1 & echo $! >/tmp/hold.pid")
-    wait_until(lambda: "touched" in vm.read("/tmp/hold"), "512 MiB touched")
-    wait_drained(vm)
-    held = vm.rss_kib()
-    time.sleep(3)
-    assert vm.rss_kib() >= held - 16 * KIB_PER_MIB
-    vm.run("kill $(cat /tmp/hold.pid)")
+    with in_use(vm, 512):
+        wait_drained(vm)
+        held = vm.rss_kib()
+        time.sleep(3)
+        assert vm.rss_kib() >= held - 16 * KIB_PER_MIB
     wait_until(lambda: vm.rss_kib() <= held - 450 * KIB_PER_MIB, "512 MiB back")
 
 

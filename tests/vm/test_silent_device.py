@@ -6,10 +6,10 @@ from __future__ import annotations
 import time
 
 from conftest import Boot
-from lab.vm import Vm
 from reporting import (
     backend,
     be_aggressive,
+    empty_cpu_lists,
     managed_pages,
     meminfo_kib,
     silence,
@@ -23,11 +23,6 @@ from reporting import (
 KIB_PER_MIB = 1024
 
 
-def empty_cpu_lists(vm: Vm) -> None:
-    """Bring what the per-CPU lists hold back to the free lists."""
-    vm.write("/proc/sys/vm/compact_memory", 1)
-
-
 def test_silent_device(boot: Boot) -> None:
     """Said once, survived by the guest, and undone by taking the driver off."""
     with boot("silent") as vm:
@@ -38,7 +33,7 @@ def test_silent_device(boot: Boot) -> None:
         silence(vm)
         vm.run("touch-free 512", timeout=120)
         wait_until(
-            lambda: "host has not answered" in vm.console_text(), "the warning", 30
+            lambda: "host has not answered" in vm.console_text(), "the warning"
         )
         held = free - meminfo_kib(vm)
         assert 1 * KIB_PER_MIB < held <= 512 * KIB_PER_MIB, "no batch is held"
@@ -71,7 +66,7 @@ def test_silent_device_with_a_balloon(boot: Boot) -> None:
         silence(vm)
         vm.run("touch-free 512", timeout=120)
         wait_until(
-            lambda: "host has not answered" in vm.console_text(), "the warning", 30
+            lambda: "host has not answered" in vm.console_text(), "the warning"
         )
         # The balloon's worker now waits for the device, too.
         vm.qmp.execute("balloon", {"value": 1024 << 20})
