@@ -114,6 +114,35 @@ static int virtballoon_reporting_report(struct page_reporting_dev_info *prdev,
 	return err;
 }
 
+/* What the guest fills free pages with, as far as the device is told. */
+static u32 virtballoon_reporting_poison(struct virtio_device *vdev)
+{
+	u32 poison = 0;
+
+	if (virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON) &&
+	    !want_init_on_free())
+		memset(&poison, PAGE_POISON, sizeof(poison));
+	return poison;
+}
+
+/*
+ * Does the device offer reporting, and is it of use?  Fresh memory of the host
+ * is zero.  So a host that knows of another poison keeps what is reported, as
+ * QEMU does, or fills pages for nothing.
+ */
+static bool virtballoon_reporting_useful(struct virtio_device *vdev)
+{
+	u32 poison = virtballoon_reporting_poison(vdev);
+
+	if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_REPORTING))
+		return false;
+	if (poison)
+		dev_notice_once(&vdev->dev,
+				"free pages are not reported: they are poisoned with 0x%08x, and the host cannot take memory that is not zero\n",
+				poison);
+	return !poison;
+}
+
 /**
  * virtballoon_reporting_start() - report free pages to the host
  * @vbr:	reporting state of the balloon, with the queue set
@@ -121,7 +150,8 @@ static int virtballoon_reporting_report(struct page_reporting_dev_info *prdev,
  * @acked:	wait queue that the queue's callback wakes up
  *
  * Failure costs the reporting, not the balloon: it is logged and the balloon
- * goes on.  Does nothing if the device does not offer reporting.
+ * goes on.  Does nothing if the device does not offer reporting, and nothing
+ * but to say so if free pages are poisoned with anything but zero.
  *
  * Context: Process context, may sleep.
  */
@@ -131,7 +161,7 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 {
 	int err;
 
-	if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_REPORTING))
+	if (!virtballoon_reporting_useful(vdev))
 		return;
 	vbr->vdev = vdev;
 	vbr->acked = acked;
@@ -161,19 +191,17 @@ EXPORT_SYMBOL_GPL(virtballoon_reporting_start);
  * @vdev:	balloon device, after a reset and before it is ready
  *
  * A reset makes the device forget what it was told in probe, and it may fill
- * what was reported with what it knows.  Virtio specification 1.2, section
- * 5.5.6.6 (Page Poison).
+ * what was reported or hinted with what it knows.  Virtio specification 1.2,
+ * section 5.5.6.6 (Page Poison).
  *
  * Context: Process context, may sleep.
  */
 void virtballoon_reporting_tell_poison(struct virtio_device *vdev)
 {
-	u32 poison = 0;
+	u32 poison = virtballoon_reporting_poison(vdev);
 
 	if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON))
 		return;
-	if (!want_init_on_free())
-		memset(&poison, PAGE_POISON, sizeof(poison));
 	virtio_cwrite_le(vdev, struct virtio_balloon_config, poison_val,
 			 &poison);
 }

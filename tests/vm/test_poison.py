@@ -3,30 +3,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from conftest import Boot
 from lab.vm import Vm
 from reporting import (
     TRACING,
-    assert_reports,
     backend,
+    balloon_slot,
     be_aggressive,
+    bind,
+    empty_cpu_lists,
+    free_kib,
     meminfo_kib,
+    stat,
     traced,
+    tunable,
     tune,
+    unbind,
     wait_drained,
+    wait_free,
     wait_until,
 )
 
 # The kernel's complaint about a free page that does not hold the poison.
 CORRUPTION = "pagealloc:"
+# What the driver says when it does not report because of the poison.
+REFUSED = "free pages are not reported: they are poisoned with 0xaaaaaaaa"
 PAGES_PER_BLOCK = 512
 KPF_BUDDY = 1 << 10
 KPF_HWPOISON = 1 << 19
 
 
 def test_poison_unknown_to_the_host(boot: Boot) -> None:
-    """A host that cannot preserve the poison is not reported to."""
+    """A host that does not know of the poison is not reported to."""
     balloon = "free-page-reporting=on,page-poison=off"
     with boot("poison-refused", append="page_poison=1", balloon=balloon) as vm:
         assert backend(vm) == "none"
@@ -34,32 +45,72 @@ def test_poison_unknown_to_the_host(boot: Boot) -> None:
         assert CORRUPTION not in vm.console_text()
 
 
-def test_poison_known_to_the_host(boot: Boot) -> None:
-    """A host that knows the poison is reported to, and the poison survives."""
+@pytest.fixture(name="poisoned")
+def fixture_poisoned(boot: Boot) -> Iterator[Vm]:
+    """Return a guest that poisons free pages, on a host that knows of it."""
     with boot("poison-known", append="page_poison=1") as vm:
-        assert backend(vm) == "virtio-balloon"
-        be_aggressive(vm)
-        assert_reports(vm)
-        assert "no wrong word" in vm.run("integrity -s 10", timeout=60)
+        yield vm
         assert CORRUPTION not in vm.console_text()
 
 
-def test_poison_is_told_again_after_suspend(boot: Boot) -> None:
-    """The device was reset; what it does not know it would fill with zeroes."""
-    with boot("poison-suspend", append="page_poison=1") as vm:
-        be_aggressive(vm)
-        vm.write("/sys/module/suspend/parameters/pm_test_delay", 1)
-        vm.write("/sys/power/pm_test", "devices")
-        vm.write("/sys/power/state", "freeze")
-        assert backend(vm) == "virtio-balloon"
-        assert_reports(vm)
-        vm.run("touch-free 1024", timeout=120)
-        assert CORRUPTION not in vm.console_text()
+def test_nothing_is_reported_with_a_poison(poisoned: Vm) -> None:
+    """No host can take memory that is not zero: said once, nothing done."""
+    free = free_kib(poisoned)
+    assert backend(poisoned) == "none"
+    poisoned.run("touch-free 512", timeout=120)
+    bind(poisoned, unbind(poisoned))
+    assert poisoned.console_text().count(REFUSED) == 1
+    assert backend(poisoned) == "none"
+    assert tunable(poisoned, "pending_kb") == 0
+    assert stat(poisoned, "reported_kb") == stat(poisoned, "batches") == 0
+    empty_cpu_lists(poisoned)
+    wait_free(poisoned, free, tolerance_kib=8 << 10)
+    assert "no wrong word" in poisoned.run("integrity -s 10", timeout=120)
+
+
+def leave_to_guest(vm: Vm, mib: int) -> None:
+    """Have the balloon take all but so much memory."""
+    vm.qmp.execute("balloon", {"value": mib << 20})
+    wait_until(
+        lambda: int(vm.qmp.execute("query-balloon")["actual"]) == mib << 20,
+        f"{mib} MiB left to the guest",
+    )
+
+
+def test_balloon_with_a_poison(poisoned: Vm) -> None:
+    """The balloon itself works: it takes half the memory and returns it."""
+    total, rss = meminfo_kib(poisoned, "MemTotal"), poisoned.rss_kib()
+    leave_to_guest(poisoned, 1024)
+    assert meminfo_kib(poisoned, "MemTotal") == total - (1024 << 10)
+    assert poisoned.rss_kib() < rss - (512 << 10), "the host gained nothing"
+    leave_to_guest(poisoned, 2048)
+    assert meminfo_kib(poisoned, "MemTotal") == total
+
+
+def poison_of_the_device(vm: Vm) -> int:
+    """Return the poison that the device was told of, as the device has it."""
+    bar = vm.read(f"/sys/bus/pci/devices/{balloon_slot(vm)}/resource").splitlines()[4]
+    # QEMU has the configuration there, of which the poison is the fourth word.
+    address = int(bar.split()[0], 16) + 0x2000 + 12
+    command = {"command-line": f"xp /1wx {address:#x}"}
+    return int(vm.qmp.execute("human-monitor-command", command).split()[-1], 16)
+
+
+def test_poison_is_told_again_after_suspend(poisoned: Vm) -> None:
+    """The device was reset, and forgot what free pages contain."""
+    assert poison_of_the_device(poisoned) == 0xAAAAAAAA
+    poisoned.write("/sys/module/suspend/parameters/pm_test_delay", 1)
+    poisoned.write("/sys/power/pm_test", "devices")
+    poisoned.write("/sys/power/state", "freeze")
+    assert poison_of_the_device(poisoned) == 0xAAAAAAAA
+    assert poisoned.console_text().count(REFUSED) == 1
+    assert backend(poisoned) == "none"
 
 
 def test_zeroed_free_pages(boot: Boot) -> None:
     """With init_on_free the host discards, as it gives back zeroes."""
     with boot("init-on-free", append="init_on_free=1") as vm:
+        assert backend(vm) == "virtio-balloon"
         be_aggressive(vm)
         wait_drained(vm)
         level = vm.rss_kib()
