@@ -118,6 +118,7 @@ static inline void page_reporting_entry_failed(struct scatterlist *sg)
 int page_reporting_register(struct page_reporting_dev_info *prdev);
 void page_reporting_unregister(struct page_reporting_dev_info *prdev);
 int page_reporting_flush(unsigned long *pages);
+int page_reporting_flush_anew(unsigned long *pages);
 int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
 			      unsigned long pages);
 

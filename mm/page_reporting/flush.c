@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: flush, which has all that is free reported now.
+ * Free page reporting: flush, which has all that is free reported now, if
+ * wanted also what was reported before.
  *
  * Asks the worker of every backend for a pass that heeds no age (cycle.c), and
  * waits for them.  Callers are sysfs.c and whoever in the kernel wants memory
@@ -9,9 +10,11 @@
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -88,15 +91,77 @@ static int fpr_flush_all(struct fpr_backend **backends, unsigned long *pages)
 	return err;
 }
 
+/* Forget what was reported of a segment.  Returns whether more may follow. */
+static bool fpr_forget_segment(struct zone *zone, bool fine,
+			       unsigned long index)
+{
+	struct fpr_zone *fz;
+	bool more = false;
+
+	spin_lock_irq(&zone->lock);
+	fz = fpr_level(fpr_zone_get_locked(zone), fine);
+	/* What is held the hypervisor has for certain. */
+	if (fz && !fz->backend->holds && index < fz->nr_segments) {
+		fpr_forget_reported(fz, index, jiffies);
+		more = true;
+	}
+	spin_unlock_irq(&zone->lock);
+	return more;
+}
+
+/*
+ * The lock is held for a segment at a time.  A tracker that replaces another
+ * one meanwhile has everything pending, or has longer the same segments.
+ */
+static void fpr_forget_zone(struct zone *zone, bool fine)
+{
+	unsigned long index = 0;
+
+	while (fpr_forget_segment(zone, fine, index++))
+		cond_resched();
+}
+
+static void fpr_forget_all(void)
+{
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_table))
+		return;
+	for_each_populated_zone(zone) {
+		fpr_forget_zone(zone, false);
+		fpr_forget_zone(zone, true);
+	}
+}
+
+static int fpr_flush(unsigned long *pages, bool anew)
+{
+	struct fpr_backend **backends;
+	int err;
+
+	*pages = 0;
+	backends = kcalloc(nr_node_ids, sizeof(*backends), GFP_KERNEL);
+	if (!backends)
+		return -ENOMEM;
+	err = mutex_lock_interruptible(&fpr_flush_mutex);
+	if (!err) {
+		if (anew)
+			fpr_forget_all();
+		err = fpr_flush_all(backends, pages);
+		mutex_unlock(&fpr_flush_mutex);
+	}
+	kfree(backends);
+	return err;
+}
+
 /**
  * page_reporting_flush() - report all that is free now
  * @pages:	number of pages that were reported, also when an error is
  *		returned
  *
- * Reports every free block, whatever its age, and returns when the backends
- * have acknowledged all of it.  What the watermarks keep back, what is in
- * pageblocks that must be left alone, and what is freed meanwhile is not
- * waited for.
+ * Reports every free block that was not reported since it became free, whatever
+ * its age, and returns when the backends have acknowledged all of it.  What the
+ * watermarks keep back, what is in pageblocks that must be left alone, and what
+ * is freed meanwhile is not waited for.
  *
  * Context: Process context, may sleep.  Must not be called from the report
  * callback, nor while workqueues are frozen; freezing waits for a flush.
@@ -112,19 +177,26 @@ static int fpr_flush_all(struct fpr_backend **backends, unsigned long *pages)
  */
 int page_reporting_flush(unsigned long *pages)
 {
-	struct fpr_backend **backends;
-	int err;
-
-	*pages = 0;
-	backends = kcalloc(nr_node_ids, sizeof(*backends), GFP_KERNEL);
-	if (!backends)
-		return -ENOMEM;
-	err = mutex_lock_interruptible(&fpr_flush_mutex);
-	if (!err) {
-		err = fpr_flush_all(backends, pages);
-		mutex_unlock(&fpr_flush_mutex);
-	}
-	kfree(backends);
-	return err;
+	return fpr_flush(pages, false);
 }
 EXPORT_SYMBOL_GPL(page_reporting_flush);
+
+/**
+ * page_reporting_flush_anew() - report all that is free once more
+ * @pages:	number of pages that were reported, also when an error is
+ *		returned
+ *
+ * Like page_reporting_flush(), for a hypervisor that may have put memory behind
+ * free pages by itself, as saving or migrating a guest can do: what was reported
+ * before is reported again.  When it fails, the rest is reported later, as if it
+ * had just been freed.  What a hypervisor keeps until it is restored is
+ * left as it is.  Nothing of this counts as memory that was wanted again.
+ *
+ * Context: As for page_reporting_flush().
+ * Return: As page_reporting_flush().
+ */
+int page_reporting_flush_anew(unsigned long *pages)
+{
+	return fpr_flush(pages, true);
+}
+EXPORT_SYMBOL_GPL(page_reporting_flush_anew);

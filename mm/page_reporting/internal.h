@@ -52,7 +52,8 @@
  * struct fpr_segment - state of FPR_SEGMENT_BLOCKS consecutive blocks
  * @pending:	blocks that became free and were not reported since
  * @reported:	blocks that were reported and not freed into since
- * @fresh:	pending blocks that nobody has used since they are tracked
+ * @fresh:	pending blocks that nobody has used since they are tracked, or
+ *		since they were reported
  * @stamp:	when the block last changed to pending or reported
  * @rcu:	for freeing, the collect stage reads without a lock
  *
@@ -442,6 +443,7 @@ void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
 		const unsigned long *pfns, unsigned int nr);
 void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 		     u32 ceiling);
+void fpr_forget_reported(struct fpr_zone *fz, unsigned long index, u32 now);
 
 static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
 {

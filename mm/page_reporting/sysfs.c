@@ -13,6 +13,7 @@
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 
 #include "internal.h"
@@ -200,13 +201,16 @@ static ssize_t flush_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
 	unsigned long pages;
-	unsigned int value;
-	int err = fpr_parse("flush", buf, 1, &value);
+	int err;
 
-	if (!err && !value)
-		err = -EINVAL;
-	if (!err)
+	if (sysfs_streq(buf, "1")) {
 		err = page_reporting_flush(&pages);
+	} else if (sysfs_streq(buf, "all")) {
+		err = page_reporting_flush_anew(&pages);
+	} else {
+		pr_notice("flush takes 1 or all\n");
+		err = -EINVAL;
+	}
 	return err ?: count;
 }
 

@@ -475,3 +475,23 @@ void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
 			fpr_count_ages(segment, census, now);
 	}
 }
+
+/*
+ * The blocks of a segment that were reported are to be reported once more: they
+ * are pending as of @now.  Nobody has used them for that, so they are fresh.
+ * They stay reported as well, for one that is in use, which the host has had to
+ * back, will be freed.
+ */
+void fpr_forget_reported(struct fpr_zone *fz, unsigned long index, u32 now)
+{
+	struct fpr_segment *segment = fpr_segment(fz, index);
+	unsigned long reported, anew;
+
+	if (!segment)
+		return;
+	reported = segment->reported;
+	anew = reported & ~segment->pending;
+	fpr_set_pending(fz, index, segment, anew, now);
+	segment->reported = reported;
+	segment->fresh |= anew;
+}

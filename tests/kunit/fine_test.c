@@ -349,6 +349,26 @@ static void test_flush_takes_pieces(struct kunit *test)
 	expect_clean_calls(test);
 }
 
+/* So does one that reports everything anew. */
+static void test_flush_takes_pieces_anew(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long pages;
+
+	start(test, 1);
+	WRITE_ONCE(fpr_tunables.fine_age_ms, FPR_MS_MAX);
+	test_block_free_part(block, 0, HALF);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	fake_forget(fake);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush_anew(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF, HALF, 0));
+	expect_clean_calls(test);
+}
+
 /* A backend that did not ask for pieces is not given any. */
 static void test_none_unasked(struct kunit *test)
 {
@@ -379,6 +399,7 @@ static struct kunit_case fine_cases[] = {
 	KUNIT_CASE(test_switched_under_load),
 	KUNIT_CASE(test_order_changes),
 	KUNIT_CASE(test_flush_takes_pieces),
+	KUNIT_CASE(test_flush_takes_pieces_anew),
 	KUNIT_CASE(test_none_unasked),
 	{}
 };

@@ -6,6 +6,8 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "../internal.h"
@@ -71,6 +73,73 @@ static void test_flush_finds_single_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_times_reported(fake, pfn));
 }
 
+/* Memory of a block's zone of which a use would count as a refault. */
+static unsigned long recent_pages(const struct test_block *block)
+{
+	struct zone *zone = page_zone(block->page);
+	struct fpr_recent *recent;
+	unsigned long pages;
+
+	spin_lock_irq(&zone->lock);
+	recent = &fpr_zone_get_locked(zone)->recent;
+	pages = recent->pages[0] + recent->pages[1];
+	spin_unlock_irq(&zone->lock);
+	return pages;
+}
+
+/* What was reported is reported anew, but for what is in use. */
+static void test_flush_anew(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct test_block *used = test_block_alloc(test);
+	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
+	struct fake_backend *fake = test->priv;
+	unsigned long pages, recent;
+	long before;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.max_age_ms, FPR_MS_MAX);
+	test_block_free(block);
+	test_block_free(used);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(used));
+	fake_forget(fake);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
+
+	recent = recent_pages(block);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush_anew(&pages));
+	KUNIT_EXPECT_EQ(test, pages, fake->pages);
+	KUNIT_EXPECT_EQ(test, fpr_last_flush_pages(), pages);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, used, 0));
+	/* All of it was free before: no use of it would be a refault. */
+	KUNIT_EXPECT_LE(test, recent_pages(block), recent + pages / 4);
+
+	/* What was in use has been backed, as ever. */
+	before = atomic_long_read(refaulted);
+	test_block_free(used);
+	KUNIT_EXPECT_GE(test, atomic_long_read(refaulted) - before,
+			MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, used, 1));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+/* What a hypervisor keeps it has for certain. */
+static void test_flush_anew_of_held_blocks(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long pages;
+
+	fake_register_holder(test, fake);
+	test_block_free(block);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush_anew(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
 /* === Refused and failed === */
 
 static void test_flush_without_backend(struct kunit *test)
@@ -78,6 +147,9 @@ static void test_flush_without_backend(struct kunit *test)
 	unsigned long pages = 1;
 
 	KUNIT_EXPECT_EQ(test, -ENODEV, page_reporting_flush(&pages));
+	KUNIT_EXPECT_EQ(test, pages, 0);
+	pages = 1;
+	KUNIT_EXPECT_EQ(test, -ENODEV, page_reporting_flush_anew(&pages));
 	KUNIT_EXPECT_EQ(test, pages, 0);
 }
 
@@ -349,6 +421,8 @@ static void test_reserve_is_what_is_reused(struct kunit *test)
 static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_flush_reports_young_blocks),
 	KUNIT_CASE(test_flush_finds_single_pages),
+	KUNIT_CASE(test_flush_anew),
+	KUNIT_CASE(test_flush_anew_of_held_blocks),
 	KUNIT_CASE(test_flush_without_backend),
 	KUNIT_CASE(test_flush_while_disabled),
 	KUNIT_CASE_PARAM(test_flush_fails, error_gen_params),

@@ -214,6 +214,14 @@ static void test_flush(struct kunit *test)
 	KUNIT_EXPECT_GE(test, fake->pages, MAX_ORDER_NR_PAGES);
 	KUNIT_EXPECT_EQ(test, read_number(test, "flush"),
 			fake->pages * PAGE_SIZE);
+
+	fake_forget(fake);
+	KUNIT_EXPECT_EQ(test, write_file(test, "flush", "al"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fake->pages, 0);
+	KUNIT_EXPECT_EQ(test, write_file(test, "flush", "all\n"), 4);
+	KUNIT_EXPECT_GE(test, fake->pages, MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_EQ(test, read_number(test, "flush"),
+			fake->pages * PAGE_SIZE);
 }
 
 static void test_current_age(struct kunit *test)

@@ -393,6 +393,30 @@ static void step_restamp(struct kunit *test)
 	assert_same(test, "restamp");
 }
 
+/* All that was reported is pending once more, and keeps what it knows. */
+static void step_forget_reported(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	bool waited = model_nr_pending(tt);
+	unsigned long i;
+
+	for (i = 0; i < tt->nr_blocks; i++) {
+		struct model_block *block = &tt->blocks[i];
+
+		if (!block->reported || block->pending)
+			continue;
+		block->pending = true;
+		block->fresh = true;
+		block->stamp = tt->now;
+	}
+	model_note_since(tt, waited);
+	spin_lock_irq(&tt->zone.lock);
+	for (i = 0; i < tt->fz->nr_segments; i++)
+		fpr_forget_reported(tt->fz, i, tt->now);
+	spin_unlock_irq(&tt->zone.lock);
+	assert_same(test, "forget_reported");
+}
+
 static void expect_due(struct tracker_test *tt, u32 age)
 {
 	unsigned long i;
@@ -606,7 +630,7 @@ static void (*const steps[])(struct kunit *test) = {
 	step_mark_pending, step_drop, step_mark_reported, step_mark_reported,
 	step_clear_pending, step_clear_pending, step_restamp, step_collect,
 	step_collect, step_next_due, step_next_due, step_census,
-	step_hold_back, step_drain,
+	step_hold_back, step_drain, step_forget_reported,
 };
 
 /* === Cases === */
@@ -681,6 +705,7 @@ static void test_outside(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, fpr_block_expired(tt->fz, range.pfn,
 							   &scan));
 	}
+	fpr_forget_reported(tt->fz, tt->fz->nr_segments, tt->now);
 	spin_unlock_irq(&tt->zone.lock);
 	assert_same(test, "frames outside");
 }

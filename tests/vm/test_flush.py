@@ -3,20 +3,39 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pytest
 from conftest import Boot
 from lab.vm import Vm
-from reporting import SYSFS, bind, silence, stat, tune, unbind, wait_drained
+from reporting import (
+    SYSFS,
+    bind,
+    leave_batch_at_host,
+    stat,
+    tune,
+    unbind,
+    wait_drained,
+    wait_until,
+)
 
 KIB_PER_MIB = 1024
 # So long that nothing comes back by itself while a test looks.
 NEVER_MS = 600000
 
 
-def flush(vm: Vm) -> int:
+# Guest memory that other processes of the host may map, and a save fills.
+SHARED = (
+    "-object", "memory-backend-memfd,id=shared,size=2G,share=on",
+    "-machine", "memory-backend=shared",
+)  # fmt: skip
+
+
+def flush(vm: Vm, what: object = 1) -> int:
     """Flush, and return the KiB that it reported."""
-    vm.write(f"{SYSFS}/flush", 1)
+    vm.write(f"{SYSFS}/flush", what)
     return int(vm.read(f"{SYSFS}/flush")) // 1024
 
 
@@ -58,15 +77,101 @@ def test_flush_without_backend(vm: Vm) -> None:
     assert "Operation not permitted" in result.output
 
 
+def migrate_to_nowhere(vm: Vm, _: Path) -> None:
+    """Save the guest as for a migration to a file, and let it go on."""
+    vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
+    ended = ("completed", "failed", "cancelled")
+    wait_until(
+        lambda: vm.qmp.execute("query-migrate").get("status") in ended, "the save", 600
+    )
+    assert vm.qmp.execute("query-migrate")["status"] == "completed"
+    vm.qmp.execute("cont")
+
+
+def wait_job(vm: Vm, job: str) -> None:
+    """Wait until a job of QEMU has ended well."""
+
+    def find() -> dict[str, Any]:
+        jobs = vm.qmp.execute("query-jobs")
+        return next(found for found in jobs if found["id"] == job)
+
+    wait_until(lambda: find()["status"] == "concluded", job, 600)
+    assert "error" not in find(), find()
+    vm.qmp.execute("job-dismiss", {"id": job})
+
+
+def take_snapshot(vm: Vm, folder: Path) -> None:
+    """Keep the guest in a snapshot, as savevm does; it goes on by itself."""
+    image = folder / "disk.qcow2"
+    image.touch()
+    file = {"driver": "file", "node-name": "file", "filename": str(image)}
+    vm.qmp.execute("blockdev-add", file)
+    options = {"driver": "qcow2", "file": "file", "size": 1 << 20}
+    vm.qmp.execute("blockdev-create", {"job-id": "create", "options": options})
+    wait_job(vm, "create")
+    disk = {"driver": "qcow2", "node-name": "disk", "file": "file"}
+    vm.qmp.execute("blockdev-add", disk)
+    where = {"tag": "one", "vmstate": "disk", "devices": ["disk"]}
+    vm.qmp.execute("snapshot-save", {"job-id": "save", **where})
+    wait_job(vm, "save")
+
+
+@pytest.mark.parametrize("save", [migrate_to_nowhere, take_snapshot])
+def test_everything_anew_after_a_save(
+    boot: Boot, tmp_path: Path, save: Callable[[Vm, Path], None]
+) -> None:
+    """A save backs all of shared memory; only "all" gives it back."""
+    with boot(save.__name__, arguments=SHARED) as vm:
+        vm.run("touch-free 512", timeout=120)
+        wait_drained(vm)
+        flush(vm)
+        before = vm.rss_kib()
+        save(vm, tmp_path)
+        full = vm.rss_kib()
+        assert full > 2000 * KIB_PER_MIB, "the save did not need the memory"
+        # To the guest all of that was reported and is free.
+        flush(vm)
+        assert vm.rss_kib() > full - 64 * KIB_PER_MIB
+        failed, refaulted = stat(vm, "failed_kb"), stat(vm, "refaulted_kb")
+        assert flush(vm, "all") > 1500 * KIB_PER_MIB
+        assert vm.rss_kib() <= before * 1.1
+        assert stat(vm, "failed_kb") == failed
+        # What was free all the time was not given too early.
+        assert stat(vm, "refaulted_kb") - refaulted <= 8 * KIB_PER_MIB
+
+
+def test_private_memory_stays_with_the_host(boot: Boot, tmp_path: Path) -> None:
+    """To save what is not there needs no memory, if nobody else maps it."""
+    with boot("save-private") as vm:
+        vm.run("touch-free 512", timeout=120)
+        wait_drained(vm)
+        flush(vm)
+        before = vm.rss_kib()
+        migrate_to_nowhere(vm, tmp_path)
+        assert vm.rss_kib() <= before * 1.1
+
+
+@pytest.mark.parametrize("fine_age_ms", [0, NEVER_MS])
+def test_all_leaves_alone_what_is_in_use(boot: Boot, fine_age_ms: int) -> None:
+    """Everything anew is everything free, pieces included."""
+    with boot(f"anew-fine{fine_age_ms}") as vm:
+        tune(vm, fine_age_ms=fine_age_ms)
+        vm.run("integrity -t 2 -m 200 -s 15 >/tmp/integrity 2>&1 &")
+        flush(vm)
+        for _ in range(5):
+            assert flush(vm, "all") > 800 * KIB_PER_MIB
+        wait_until(lambda: "word" in vm.read("/tmp/integrity"), "the verdict")
+        assert "no wrong word" in vm.read("/tmp/integrity")
+
+
 def test_flush_ends_with_a_signal(boot: Boot) -> None:
     """A device that does not answer holds nobody who can be killed."""
     with boot("flush-signal") as vm:
         wait_drained(vm)
-        silence(vm)
-        vm.run("touch-free 512", timeout=120)
+        leave_batch_at_host(vm)
         flusher = f"sh -c 'echo 1 > {SYSFS}/flush' >/dev/null 2>&1"
         vm.run(f"{flusher} & echo $! > /tmp/flusher")
-        time.sleep(1)
-        vm.run("kill -9 $(cat /tmp/flusher)")
-        time.sleep(1)
-        assert vm.try_run("kill -0 $(cat /tmp/flusher)").status != 0
+        pid = vm.read("/tmp/flusher")
+        wait_until(lambda: "flush" in vm.read(f"/proc/{pid}/wchan"), "it waiting")
+        vm.run(f"kill -9 {pid}")
+        wait_until(lambda: vm.try_run(f"kill -0 {pid}").status != 0, "its end")
