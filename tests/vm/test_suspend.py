@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from conftest import Boot
 from lab.vm import Vm
 from reporting import (
+    NOT_ANSWERED,
     assert_reports,
     backend,
     be_aggressive,
+    bind,
     free_kib,
+    leave_batch_at_host,
     managed_pages,
+    tunable,
+    unbind,
     wait_drained,
     wait_free,
 )
@@ -32,3 +40,33 @@ def test_suspend_and_resume(vm: Vm, level: str) -> None:
     assert managed_pages(vm) == managed
     wait_free(vm, free, tolerance_kib=5 * 1024)
     assert_reports(vm)
+
+
+def log_time(vm: Vm, text: str) -> float:
+    """Return the time of the last line of the kernel's log with this text."""
+    times = re.findall(rf"\[ *([\d.]+)\] .*{re.escape(text)}", vm.console_text())
+    assert times, f"nothing in the log of {text!r}"
+    return float(times[-1])
+
+
+def test_suspend_with_a_silent_device(boot: Boot) -> None:
+    """It is refused soon, with the reason, until the driver was taken off."""
+    with boot("suspend-silent") as vm:
+        be_aggressive(vm)
+        wait_drained(vm)
+        vm.write("/sys/module/suspend/parameters/pm_test_delay", 1)
+        vm.write("/sys/power/pm_test", "devices")
+        leave_batch_at_host(vm)
+        for refusals in (1, 2):
+            done = vm.try_run("echo freeze >/sys/power/state", timeout=120)
+            assert done.status != 0, "suspended with a batch at the host"
+            assert vm.console_text().count(NOT_ANSWERED) == refusals
+            # Freezing the tasks in vain would take 20 s.
+            start = log_time(vm, "PM: suspend entry")
+            assert log_time(vm, "PM: suspend exit") - start < 15
+        # The guest goes on as before.
+        vm.run("integrity -s 3 -m 64", timeout=120)
+        bind(vm, unbind(vm))
+        assert tunable(vm, "isolated_kb") == 0
+        vm.write("/sys/power/state", "freeze")
+        assert_reports(vm)
