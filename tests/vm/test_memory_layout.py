@@ -110,3 +110,24 @@ def test_module_of_a_second_node(boot: Boot) -> None:
             # Of a node that is offline, nothing is left of the backend that went.
             assert vm.read("/sys/devices/system/node/online") == "0"
             bind(vm, unbind(vm))
+
+
+def test_no_entry_leaves_a_memory_block(boot: Boot) -> None:
+    """Modules side by side are regions of their own to the host."""
+    arguments = []
+    for name in ("first", "second"):
+        arguments += ["-object", f"memory-backend-ram,id=ram-{name},size=128M"]
+        arguments += ["-device", f"pc-dimm,id={name},memdev=ram-{name}"]
+    with boot(
+        "dimm-border", memory="768M,slots=4,maxmem=4G", arguments=arguments
+    ) as vm:
+        wait_drained(vm)
+        size = int(vm.read("/sys/devices/system/memory/block_size_bytes"), 16) >> 12
+        with traced(vm, "page_reporting_entry") as entries:
+            # All memory that is free, in as few entries as there can be.
+            vm.write(f"{SYSFS}/flush", "all")
+        spans = [(int(e["pfn"], 16), int(e["pages"])) for e in entries]
+        modules = sum(pages for pfn, pages in spans if pfn >= DIMM_PFN)
+        assert modules << 2 >= 200 * KIB_PER_MIB, "the modules are in use"
+        for pfn, pages in spans:
+            assert pfn // size == (pfn + pages - 1) // size, f"{pfn:#x}, {pages}"
