@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
-from lab.paths import BUILD
+from lab.paths import BUILD, LOGS
 from lab.vm import ACCELERATORS, KERNEL_TROUBLE, QEMU, Guest, Vm, VmError
 from lab.vm_channel import Result
 
@@ -31,6 +31,13 @@ XEN_ARGUMENTS = (
 )
 XL = "/tmp"
 BOOT_SECONDS = 120
+
+# What in-domain and timeout, both in dom0, say with their exit status.
+ENDED = 254
+TIMED_OUT = 143
+
+# How much of its log a domain that failed leaves in the message.
+LOG_LINES = 25
 ACCOUNT_SECONDS = 10
 GENERAL = re.compile(
     r"General information for domain (\d+):\s.*?nr_pages=(\d+)", re.DOTALL
@@ -61,16 +68,18 @@ class XenHost(Vm):
         memory: str = "2G",
         cpus: int = 2,
         dom0_mib: int = 512,
+        dom0_max_mib: int | None = None,
+        balloon: str | None = None,
         append: str = "",
     ) -> None:
-        self._dom0_mib = dom0_mib
+        self._dom0_memory = f"{dom0_mib}M,max:{dom0_max_mib or dom0_mib}M"
         super().__init__(
             HYPERVISOR,
             name=name,
             accel="tcg",
             memory=memory,
             cpus=cpus,
-            balloon=None,
+            balloon=balloon,
             append=append,
         )
 
@@ -82,12 +91,11 @@ class XenHost(Vm):
             raise VmError(f"{DOM0} does not exist: run 'make xen-image' first")
         if "," in append:
             raise VmError(f"{append!r}: QEMU takes a comma for the end of a module")
-        mib = self._dom0_mib
         return [
             QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
             "-machine", "q35", "-cpu", "max", *ACCELERATORS[accel],
             "-m", memory, "-smp", str(cpus), "-kernel", str(kernel),
-            "-append", f"{XEN_ARGUMENTS} dom0_mem={mib}M,max:{mib}M",
+            "-append", f"{XEN_ARGUMENTS} dom0_mem={self._dom0_memory}",
             "-initrd", f"{KERNEL} console=hvc0 panic=-1 {append},{DOM0}",
         ]  # fmt: skip
 
@@ -179,8 +187,7 @@ class Domain(Guest):
             f"timeout {BOOT_SECONDS} in-domain {self._tty}", BOOT_SECONDS + 10
         )
         if waited.status:
-            tail = self.host.run(f"tail -n 20 {self.log}")
-            raise VmError(f"domain {self.name} did not boot:\n{tail}")
+            self._fail("did not boot")
 
     def identify(self) -> None:
         """Find out its number and its console, which are new after a restore."""
@@ -206,10 +213,26 @@ class Domain(Guest):
             f"timeout {seconds} in-domain {self._tty} {shlex.quote(command)}",
             seconds + 10,
         )
-        if result.status == 143:
-            tail = self.host.run(f"tail -n 20 {self.log}")
-            raise VmError(f"domain {self.name}: no answer to {command!r}:\n{tail}")
+        if result.status == TIMED_OUT:
+            self._fail(f"did not answer {command!r}")
+        if result.status == ENDED:
+            self._fail(f"ended during {command!r}, which said {result.output!r}")
         return result
+
+    def keep_log(self) -> Path:
+        """Copy what the domain has printed, and Xen about it, to build/logs."""
+        path = LOGS / f"{self.host.name}-{self.name}.log"
+        printed = self.host.try_run(f"cat {self.log}").output.splitlines()
+        about = re.compile(rf"\(XEN\).*\b[dD](omain |om)?{self._id}\b")
+        said = filter(about.search, self.host.console_text().splitlines())
+        path.write_text("".join(f"{line}\n" for line in (*printed, *said)))
+        return path
+
+    def _fail(self, what: str) -> NoReturn:
+        path = self.keep_log()
+        lines = path.read_text().splitlines()[-LOG_LINES:]
+        tail = "\n".join(f"    {line}" for line in lines)
+        raise VmError(f"domain {self.name} {what}\nlast lines of {path}:\n{tail}")
 
     def pages(self) -> int:
         """Return how many pages the domain has, as Xen counts them."""
@@ -221,5 +244,6 @@ class Domain(Guest):
         return found.output.splitlines()
 
     def destroy(self) -> None:
-        """End the domain; it gets no chance to object."""
-        self.host.run(f"xl destroy {self.name}")
+        """End the domain, if it still runs; it gets no chance to object."""
+        gone = f"xl domid {self.name} >/dev/null 2>&1 || exit 0"
+        self.host.run(f"{gone}; xl destroy {self.name}")
