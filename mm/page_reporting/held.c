@@ -45,6 +45,9 @@
 /* After a failure, an allocation does not have to wait for long. */
 #define FPR_RESTORE_BACKOFF_MAX		((u32)HZ)
 
+/* Nor does a pass, when memory is held that exceeds the limit. */
+#define FPR_EXCESS_BACKOFF_MAX		((u32)(10 * HZ))
+
 /* What is restored of a zone to avert an OOM, in blocks. */
 #define FPR_OOM_BLOCKS			16
 
@@ -52,19 +55,26 @@
  * struct fpr_held - the held blocks of a zone
  * @backend:	which restores them, NULL if there is none; also read under RCU
  * @blocks:	first pages of the blocks, by order, linked through page->lru
+ * @nr_blocks:	length of each of these lists
  * @nr_pages:	number of pages in them
+ * @progress:	restores that brought anything back
+ * @next:	order at which the search goes on, 0 after a restore that brought
+ *		anything back
  * @backoff:	jiffies to wait after a failure, 0 if the last restore went well
  * @retry_at:	no allocation tries before, while @backoff is not 0
  *
  * All members are written under zone->lock.  In the first page of a block
- * page->index is the order, and page->private belongs to the backend.  It is
- * PagePrivate until the block is whole again, and only on a list while nobody
- * is restoring it.
+ * page->index is the order, and page->private is how many of its last pages are
+ * back.  It is PagePrivate until the block is whole again, and only on a list
+ * while nobody is restoring it.
  */
 struct fpr_held {
 	struct fpr_backend *backend;
 	struct list_head blocks[NR_PAGE_ORDERS];
+	unsigned long nr_blocks[NR_PAGE_ORDERS];
 	unsigned long nr_pages;
+	unsigned long progress;
+	unsigned int next;
 	u32 backoff;
 	u32 retry_at;
 };
@@ -136,14 +146,19 @@ unsigned long fpr_unusable_pages(struct zone *zone)
 
 /*
  * Pages that are about to be given away must not be looked at.  Called before
- * the report, while the pages are isolated.
+ * the report, while the pages are isolated.  Whoever used them last may have
+ * left something in page->private, which is the backend's from here on.
  */
 void fpr_conceal(const struct fpr_range *entry)
 {
 	unsigned long pfn;
 
-	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++)
-		__SetPageOffline(pfn_to_page(pfn));
+	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		set_page_private(page, 0);
+		__SetPageOffline(page);
+	}
 }
 
 /* What the allocator expects to find in free memory, whatever is there. */
@@ -168,8 +183,12 @@ void fpr_reveal(const struct fpr_range *entry)
 	unsigned long pfn;
 
 	fpr_prepare_contents(entry);
-	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++)
-		__ClearPageOffline(pfn_to_page(pfn));
+	for (pfn = entry->pfn; pfn < entry->pfn + entry->nr_pages; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		set_page_private(page, 0);
+		__ClearPageOffline(page);
+	}
 }
 
 /* Does a block begin with the page that the hypervisor keeps? */
@@ -186,6 +205,7 @@ static void fpr_link(struct zone *zone, struct page *page)
 	lockdep_assert_held(&zone->lock);
 	SetPagePrivate(page);
 	list_add(&page->lru, &held->blocks[page->index]);
+	held->nr_blocks[page->index]++;
 	WRITE_ONCE(held->nr_pages, held->nr_pages + nr_pages);
 }
 
@@ -196,6 +216,7 @@ static void fpr_unlink(struct zone *zone, struct page *page)
 
 	lockdep_assert_held(&zone->lock);
 	list_del_init(&page->lru);
+	held->nr_blocks[page->index]--;
 	WRITE_ONCE(held->nr_pages, held->nr_pages - nr_pages);
 }
 
@@ -240,8 +261,25 @@ static void fpr_release(struct zone *zone, const struct fpr_range *block,
 }
 
 /*
+ * Hold a block again that did not come back.  If a part of it did, the next
+ * attempt goes on with it; else others, and other orders, come first, because
+ * the hypervisor may have memory for them.
+ */
+static void fpr_hold_again(struct zone *zone, struct page *page, bool progress)
+{
+	struct fpr_held *held = fpr_held_of(zone);
+	unsigned int order = page->index;
+
+	fpr_link(zone, page);
+	if (progress)
+		return;
+	list_move_tail(&page->lru, &held->blocks[order]);
+	held->next = order + 1;
+}
+
+/*
  * Restore a block that was taken off its list.  It is held again if that
- * fails, in front so that the next attempt goes on with it.
+ * fails.
  */
 static int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 			     struct page *page, bool wanted)
@@ -249,48 +287,77 @@ static int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 	struct fpr_range block = {
 		.pfn = page_to_pfn(page), .nr_pages = 1UL << page->index,
 	};
+	unsigned long flags, back = page_private(page);
+	struct fpr_held *held = fpr_held_of(zone);
 	/* Allocations happen while the system's time is suspended. */
 	u64 start = local_clock();
-	unsigned long flags;
+	bool progress;
 	int err;
 
 	err = backend->prdev->restore(backend->prdev, page, page->index);
 	trace_page_reporting_restore(zone, block.pfn, block.nr_pages, err,
 				     local_clock() - start);
+	progress = !err || page_private(page) > back;
 	if (!err) {
 		ClearPagePrivate(page);
-		set_page_private(page, 0);
 		page->index = 0;
 		fpr_reveal(&block);
 	}
 	spin_lock_irqsave(&zone->lock, flags);
+	if (progress) {
+		WRITE_ONCE(held->progress, held->progress + 1);
+		held->next = 0;
+	}
 	if (err)
-		fpr_link(zone, page);
+		fpr_hold_again(zone, page, progress);
 	else
 		fpr_release(zone, &block, wanted);
-	fpr_note_restore(fpr_held_of(zone), err);
+	fpr_note_restore(held, err);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return err;
 }
 
-/* The smallest block of at least @order, or NULL. */
-static struct page *fpr_find_larger(struct fpr_held *held, unsigned int order)
+static struct page *fpr_first_block(struct fpr_held *held, unsigned int order)
 {
-	for (; order < NR_PAGE_ORDERS; order++)
-		if (!list_empty(&held->blocks[order]))
-			return list_first_entry(&held->blocks[order],
-						struct page, lru);
-	return NULL;
+	return list_first_entry_or_null(&held->blocks[order], struct page, lru);
 }
 
-/* The largest block of less than @order, or NULL. */
+static struct page *fpr_search_up(struct fpr_held *held, unsigned int order)
+{
+	struct page *page = NULL;
+
+	for (; !page && order < NR_PAGE_ORDERS; order++)
+		page = fpr_first_block(held, order);
+	return page;
+}
+
+static struct page *fpr_search_down(struct fpr_held *held, unsigned int order)
+{
+	struct page *page = NULL;
+
+	while (!page && order--)
+		page = fpr_first_block(held, order);
+	return page;
+}
+
+/*
+ * The smallest block of at least @order, or NULL.  After a failure it is one
+ * of the next order that has any, so that all have their turn.
+ */
+static struct page *fpr_find_larger(struct fpr_held *held, unsigned int order)
+{
+	return fpr_search_up(held, max(order, held->next)) ?:
+	       fpr_search_up(held, order);
+}
+
+/* The largest block of less than @order, or NULL, with the same exception. */
 static struct page *fpr_find_smaller(struct fpr_held *held, unsigned int order)
 {
-	while (order--)
-		if (!list_empty(&held->blocks[order]))
-			return list_first_entry(&held->blocks[order],
-						struct page, lru);
-	return NULL;
+	struct page *page = NULL;
+
+	if (held->next)
+		page = fpr_search_down(held, min(order, held->next - 1));
+	return page ?: fpr_search_down(held, order);
 }
 
 static bool fpr_short_of_memory(struct zone *zone)
@@ -351,10 +418,12 @@ bool __page_reporting_restore(struct zone *zone, unsigned int order,
 }
 
 /*
- * Restore any block of @zone, whatever an earlier attempt came to.  Returns
- * -ENOENT if there is none.
+ * Restore the block that @find says, whatever an earlier attempt came to.
+ * Returns -ENOENT if there is none.
  */
-static int fpr_restore_any(struct zone *zone, bool wanted)
+static int fpr_restore_found(struct zone *zone, unsigned int order, bool wanted,
+			     struct page *(*find)(struct fpr_held *held,
+						  unsigned int order))
 {
 	struct fpr_held *held = fpr_held_of(zone);
 	struct fpr_backend *backend;
@@ -365,7 +434,7 @@ static int fpr_restore_any(struct zone *zone, bool wanted)
 	spin_lock_irq(&zone->lock);
 	backend = held->backend;
 	if (backend)
-		page = fpr_find_larger(held, 0);
+		page = find(held, order);
 	if (page)
 		fpr_unlink(zone, page);
 	spin_unlock_irq(&zone->lock);
@@ -446,37 +515,76 @@ bool fpr_has_holes(unsigned long start_pfn, unsigned long end_pfn)
 	return false;
 }
 
-/* Restore blocks of @backend until only @limit pages are held. */
-int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit)
+/*
+ * Try every block of a zone once, until only @limit pages are held for
+ * @backend.  Returns the error of the last one that failed.
+ */
+static int fpr_restore_round(struct fpr_backend *backend, struct zone *zone,
+			     unsigned long limit)
 {
-	struct zone *zone;
+	struct fpr_held *held = fpr_held_of(zone);
+	unsigned int order;
 	int err = 0;
 
-	for_each_populated_zone(zone) {
-		if (!node_isset(zone_to_nid(zone), backend->nodes))
-			continue;
-		while (fpr_held_pages(backend) > limit) {
-			int this_err = fpr_restore_any(zone, false);
+	for (order = 0; order < NR_PAGE_ORDERS; order++) {
+		unsigned long left = READ_ONCE(held->nr_blocks[order]);
+
+		while (left-- && fpr_held_pages(backend) > limit) {
+			int this_err = fpr_restore_found(zone, order, false,
+							 fpr_first_block);
 
 			if (this_err == -ENOENT)
 				break;
-			if (this_err) {
-				err = this_err;
-				break;
-			}
+			err = this_err ?: err;
 			cond_resched();
 		}
 	}
 	return err;
 }
 
+/* Restores that brought anything back, in the zones of @backend. */
+static unsigned long fpr_progress(const struct fpr_backend *backend)
+{
+	unsigned long progress = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (node_isset(zone_to_nid(zone), backend->nodes))
+			progress += READ_ONCE(fpr_held_of(zone)->progress);
+	return progress;
+}
+
+/*
+ * Restore blocks of @backend until only @limit pages are held.  What the
+ * hypervisor has not got for one block it may have for another, so this goes
+ * on until nothing came of trying all of them.
+ */
+int fpr_restore_excess(struct fpr_backend *backend, unsigned long limit)
+{
+	unsigned long before;
+	struct zone *zone;
+	int err;
+
+	do {
+		before = fpr_progress(backend);
+		err = 0;
+		for_each_populated_zone(zone)
+			if (node_isset(zone_to_nid(zone), backend->nodes))
+				err = fpr_restore_round(backend, zone, limit) ?:
+				      err;
+	} while (err && fpr_progress(backend) != before);
+	return fpr_held_pages(backend) > limit ? err : 0;
+}
+
 /* === How much is held === */
 
 static unsigned long fpr_held_limit(const struct fpr_backend *backend)
 {
-	unsigned long limit = READ_ONCE(fpr_tunables.held_max_kb) >>
-			      (PAGE_SHIFT - 10);
+	unsigned int kb = READ_ONCE(fpr_tunables.held_max_kb);
+	unsigned long limit = kb >> (PAGE_SHIFT - 10);
 
+	if (kb == FPR_HELD_KB_MAX)
+		limit = ULONG_MAX;
 	return min(limit, READ_ONCE(backend->held_max));
 }
 
@@ -497,12 +605,29 @@ unsigned long fpr_held_reserve(struct zone *zone)
 	return zone_managed_pages(zone) / 100 * percent;
 }
 
-/* A limit that was lowered is obeyed by the next pass. */
+/*
+ * A limit that was lowered is obeyed by the next pass, or by a later one if the
+ * hypervisor has not got the memory: trying all blocks takes time.
+ */
 void fpr_obey_limit(struct fpr_backend *backend)
 {
-	if (backend->holds &&
-	    fpr_restore_excess(backend, fpr_held_limit(backend)))
-		fpr_schedule(backend, HZ);
+	u32 wait;
+
+	if (!backend->holds)
+		return;
+	wait = fpr_backoff_left(backend->excess_backoff,
+				backend->excess_retry_at, jiffies);
+	if (!wait) {
+		if (!fpr_restore_excess(backend, fpr_held_limit(backend))) {
+			backend->excess_backoff = 0;
+			return;
+		}
+		wait = min(fpr_next_backoff(backend->excess_backoff, HZ),
+			   FPR_EXCESS_BACKOFF_MAX);
+		backend->excess_backoff = wait;
+		backend->excess_retry_at = (u32)jiffies + wait;
+	}
+	fpr_schedule(backend, wait);
 }
 
 /**
@@ -628,6 +753,19 @@ void fpr_held_detach(struct fpr_backend *backend)
 
 /* === Running out of memory === */
 
+/* Restore some blocks of a zone.  Returns the number of pages that came back. */
+static unsigned long fpr_restore_some(struct zone *zone)
+{
+	unsigned long before = page_reporting_held(zone);
+	unsigned int i;
+
+	for (i = 0; i < FPR_OOM_BLOCKS; i++)
+		if (fpr_restore_found(zone, 0, true, fpr_find_larger) ==
+		    -ENOENT)
+			break;
+	return before - min(before, page_reporting_held(zone));
+}
+
 /* The last resort before a process is killed: maybe there is memory by now. */
 static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
 			  void *freed)
@@ -636,22 +774,18 @@ static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
 	struct zone *zone;
 
 	for_each_populated_zone(zone) {
-		unsigned long before = page_reporting_held(zone);
-		unsigned int i;
+		unsigned long held = page_reporting_held(zone);
+		unsigned long restored;
 
 		/* Elsewhere more free memory would not help. */
-		if (!before || !fpr_short_of_memory(zone))
+		if (!held || !fpr_short_of_memory(zone))
 			continue;
-		for (i = 0; i < FPR_OOM_BLOCKS; i++)
-			if (fpr_restore_any(zone, true))
-				break;
-		if (i)
-			*pages += before - min(before,
-					       page_reporting_held(zone));
-		else
-			pr_notice("%lu kB of node %d zone %s are held and could not be restored\n",
-				  before << (PAGE_SHIFT - 10),
-				  zone_to_nid(zone), zone->name);
+		restored = fpr_restore_some(zone);
+		*pages += restored;
+		if (!restored)
+			pr_notice_ratelimited("%lu kB of node %d zone %s are held and could not be restored\n",
+					      held << (PAGE_SHIFT - 10),
+					      zone_to_nid(zone), zone->name);
 	}
 	return NOTIFY_OK;
 }

@@ -232,6 +232,9 @@ struct fpr_batch {
  * @order:	order of its trackers, written under fpr_mutex
  * @fine:	a finer order was asked for when they were built, same
  * @held_max:	pages that may be held for it, written without a lock
+ * @excess_backoff: jiffies to wait after the worker could not restore what
+ *		exceeds a limit, 0 if it could
+ * @excess_retry_at: it does not try before this time, while that is not 0
  * @timer:	starts a pass when blocks are due
  * @wake:	arms @timer for those who must not
  * @wake_at:	the time for that, in jiffies, 0 for none
@@ -266,6 +269,8 @@ struct fpr_backend {
 	unsigned int order;
 	bool fine;
 	unsigned long held_max;
+	u32 excess_backoff;
+	u32 excess_retry_at;
 	struct timer_list timer;
 	struct irq_work wake;
 	atomic_long_t wake_at;

@@ -95,31 +95,87 @@ static struct fake_entry *find_away(struct fake_backend *fake,
 	return NULL;
 }
 
-/* Progress is remembered in the block: each failure brings a page back. */
+/* Make a record of its own of a part that is away, none if it is not. */
+static struct fake_entry *carve(struct fake_backend *fake, unsigned long pfn,
+				unsigned long nr_pages)
+{
+	struct fake_entry *entry = find_away(fake, pfn);
+	unsigned long left, right;
+	struct fake_entry *rest;
+
+	if (!entry || pfn + nr_pages > entry->pfn + entry->nr_pages)
+		return NULL;
+	left = pfn - entry->pfn;
+	right = entry->nr_pages - nr_pages - left;
+	if (fake->nr_entries + !!left + !!right > FAKE_MAX_ENTRIES)
+		return NULL;
+	if (left) {
+		rest = &fake->entries[fake->nr_entries++];
+		*rest = *entry;
+		rest->nr_pages = left;
+	}
+	if (right) {
+		rest = &fake->entries[fake->nr_entries++];
+		*rest = *entry;
+		rest->pfn = pfn + nr_pages;
+		rest->nr_pages = right;
+	}
+	entry->pfn = pfn;
+	entry->nr_pages = nr_pages;
+	return entry;
+}
+
+/* What a restore of a block comes to. */
+static int restore_result(const struct fake_backend *fake, unsigned long pfn,
+			  unsigned long nr_pages)
+{
+	if (fake->stubborn >= pfn && fake->stubborn - pfn < nr_pages)
+		return -ENOMEM;
+	return fake->restore_error;
+}
+
+/* Progress is remembered in the block; what is back costs nothing. */
 int fake_restore(struct page_reporting_dev_info *prdev, struct page *page,
 		 unsigned int order)
 {
 	struct fake_backend *fake =
 		container_of(prdev, struct fake_backend, prdev);
+	unsigned long back = page_private(page), nr_pages = 1UL << order;
+	unsigned long flags, pfn = page_to_pfn(page);
 	struct fake_entry *entry;
-	unsigned long flags;
-	int err;
+	int err = 0;
 
 	spin_lock_irqsave(&fake->lock, flags);
 	fake->restores++;
-	err = fake->restore_error;
-	entry = find_away(fake, page_to_pfn(page));
-	if (!entry || entry->pfn != page_to_pfn(page) ||
-	    entry->nr_pages != 1UL << order)
+	entry = carve(fake, pfn, nr_pages);
+	if (back < nr_pages)
+		err = restore_result(fake, pfn, nr_pages);
+	if (err && !fake->stubborn)
+		back += fake->restore_step;
+	if (back >= nr_pages)
+		err = 0;
+	if (!entry || pfn % nr_pages)
 		fake->strays++;
 	else if (!err)
 		entry->away = false;
-	if (err)
-		set_page_private(page, page_private(page) + 1);
-	else
-		fake->restored += 1UL << order;
+	set_page_private(page, back);
+	if (!err)
+		fake->restored += nr_pages;
 	spin_unlock_irqrestore(&fake->lock, flags);
 	return err;
+}
+
+/* Somebody else takes care of a page that is away.  Returns whether it was. */
+bool fake_let_take(struct fake_backend *fake, unsigned long pfn)
+{
+	struct fake_entry *entry;
+
+	spin_lock_irq(&fake->lock);
+	entry = carve(fake, pfn, 1);
+	if (entry)
+		entry->away = false;
+	spin_unlock_irq(&fake->lock);
+	return entry;
 }
 
 static int fake_report(struct page_reporting_dev_info *prdev,
@@ -252,6 +308,7 @@ static void let_go_and_unregister(void *context)
 
 	fake_let_go(fake);
 	fake->restore_error = 0;
+	fake->stubborn = 0;
 	page_reporting_unregister(&fake->prdev);
 }
 

@@ -50,6 +50,8 @@ struct fake_entry {
  * @restored:	pages that it brought back
  * @strays:	calls of it for what was not away
  * @restore_error: what it returns, 0 for success
+ * @restore_step: how many pages come back each time that it fails
+ * @stubborn:	page frame of which the block never comes back, 0 for none
  * @error:	what to return
  * @nr_errors:	in how many calls, counted down
  * @fail_odd:	fail every other entry in so many calls, counted down
@@ -74,6 +76,8 @@ struct fake_backend {
 	unsigned long restored;
 	unsigned int strays;
 	int restore_error;
+	unsigned long restore_step;
+	unsigned long stubborn;
 	int error;
 	unsigned int nr_errors;
 	unsigned int fail_odd;
@@ -101,5 +105,6 @@ int fake_restore(struct page_reporting_dev_info *prdev, struct page *page,
 		 unsigned int order);
 void fake_register_holder(struct kunit *test, struct fake_backend *fake);
 bool fake_has(struct fake_backend *fake, unsigned long pfn);
+bool fake_let_take(struct fake_backend *fake, unsigned long pfn);
 
 #endif /* _MM_PAGE_REPORTING_FAKE_BACKEND_H */

@@ -372,6 +372,21 @@ static void test_limit_of_backend(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 2 * BLOCK_PAGES);
 }
 
+/* The largest value of the tunable stands for no limit at all. */
+static void test_no_limit(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct fpr_backend *backend;
+
+	fake_register_holder(test, fake);
+	backend = fake_core(fake);
+	KUNIT_EXPECT_EQ(test, fpr_held_room(backend) + fpr_held_pages(backend),
+			ULONG_MAX);
+	WRITE_ONCE(fpr_tunables.held_max_kb, FPR_HELD_KB_MAX - 1);
+	KUNIT_EXPECT_EQ(test, fpr_held_room(backend) + fpr_held_pages(backend),
+			(FPR_HELD_KB_MAX - 1) >> (PAGE_SHIFT - 10));
+}
+
 static void test_limit_of_nobody(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
@@ -516,6 +531,7 @@ static struct kunit_case held_cases[] = {
 #endif
 	KUNIT_CASE(test_limit),
 	KUNIT_CASE(test_limit_of_backend),
+	KUNIT_CASE(test_no_limit),
 	KUNIT_CASE(test_limit_of_nobody),
 	KUNIT_CASE(test_lowered_limit),
 	KUNIT_CASE(test_reserve_is_kept),

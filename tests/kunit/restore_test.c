@@ -321,6 +321,7 @@ static void test_failure_backs_off(struct kunit *test)
 	unsigned long end;
 
 	fake->restore_error = -ENOMEM;
+	fake->restore_step = 1;
 	KUNIT_EXPECT_FALSE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), held);
@@ -336,7 +337,7 @@ static void test_failure_backs_off(struct kunit *test)
 	KUNIT_EXPECT_LE(test, fake->restores, 10);
 	KUNIT_EXPECT_GE(test, fake->restores, 3);
 
-	/* The block that failed remembers how far it came, and comes first. */
+	/* The block that came nearer remembers how far, and comes first. */
 	for (i = 0; i < NR_BLOCKS; i++)
 		if (page_private(blocks[i]->page))
 			break;
@@ -388,11 +389,12 @@ static void test_range_that_stays(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_restored(blocks[0]));
 }
 
+/* By the call that set the limit, and then by a pass. */
 static bool tried_twice(void *context)
 {
 	struct fake_backend *fake = context;
 
-	return READ_ONCE(fake->restores) >= 2;
+	return READ_ONCE(fake->restores) > NR_BLOCKS;
 }
 
 static bool nothing_held(void *unused)
@@ -417,6 +419,220 @@ static void test_limit_that_is_not_met(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait(nothing_held, NULL));
 }
 
+/* === A block that does not come back === */
+
+/* Let one block never come back. */
+static void be_stubborn(struct kunit *test, struct test_block **blocks,
+			unsigned int i)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->stubborn = blocks[i]->pfn;
+}
+
+static unsigned int count_restored(struct test_block **blocks)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < NR_BLOCKS; i++)
+		nr += is_restored(blocks[i]);
+	return nr;
+}
+
+/* Allocations get all others, whichever it is. */
+static void test_others_come_back(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	unsigned long held = page_reporting_held(zone);
+	unsigned int i;
+
+	be_stubborn(test, blocks, NR_BLOCKS - 1);
+	for (i = 0; i < 20 * NR_BLOCKS && page_reporting_held(zone) > BLOCK_PAGES;
+	     i++)
+		if (!restore_one(zone, 0, 0))
+			msleep(20);
+	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, fake->restored, held - BLOCK_PAGES);
+	KUNIT_EXPECT_FALSE(test, is_restored(blocks[NR_BLOCKS - 1]));
+}
+
+/* A single small block is not in the way of larger ones. */
+static void test_other_orders_come_back(struct kunit *test)
+{
+	unsigned int order = MAX_PAGE_ORDER - 2;
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[2];
+	struct zone *zone;
+	unsigned int i;
+
+	blocks[0] = test_block_alloc(test);
+	blocks[1] = test_block_alloc(test);
+	zone = page_zone(blocks[0]->page);
+	fake->prdev.order = order;
+	fake_register_holder(test, fake);
+	test_block_free_part(blocks[0], BIT(order), BIT(order));
+	test_block_free(blocks[1]);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(blocks[0]->page + BIT(order)));
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(blocks[1]->page));
+
+	fake->stubborn = blocks[0]->pfn + BIT(order);
+	for (i = 0; i < 40 && !is_restored(blocks[1]); i++)
+		if (!restore_one(zone, 0, 0))
+			msleep(20);
+	KUNIT_EXPECT_TRUE(test, is_restored(blocks[1]));
+	KUNIT_EXPECT_TRUE(test, fpr_is_held(blocks[0]->page + BIT(order)));
+}
+
+/* A limit is met as far as can be. */
+static void test_limit_but_for_one(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	be_stubborn(test, blocks, NR_BLOCKS - 1);
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			page_reporting_limit_held(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, count_restored(blocks), NR_BLOCKS - 1);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), BLOCK_PAGES);
+}
+
+/* What comes back bit by bit is not given up. */
+static void test_limit_bit_by_bit(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	fake->restore_error = -ENOMEM;
+	fake->restore_step = BLOCK_PAGES / 4;
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, count_restored(blocks), NR_BLOCKS);
+}
+
+/* And what cannot be had is not asked for all the time. */
+static void test_excess_backs_off(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct fpr_backend *backend;
+	unsigned int i, before;
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	backend = fake_core(fake);
+	fake->restore_error = -ENOMEM;
+	WRITE_ONCE(fpr_tunables.held_max_kb, 0);
+	fake_run_pass(test, fake);
+	before = fake->restores;
+	KUNIT_EXPECT_GE(test, before, NR_BLOCKS);
+	KUNIT_EXPECT_GT(test, backend->excess_backoff, 0);
+	/* Forged, so that it does not matter how long the test takes. */
+	backend->excess_backoff = U32_MAX / 2;
+	backend->excess_retry_at = jiffies + U32_MAX / 2;
+	for (i = 0; i < 10; i++)
+		fake_run_pass(test, fake);
+	KUNIT_EXPECT_EQ(test, fake->restores, before);
+}
+
+/* === What is in struct page === */
+
+/* Pages that somebody left something in before they were freed. */
+static struct test_block *dirty_block(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned long i;
+
+	for (i = 0; i < BLOCK_PAGES; i++)
+		set_page_private(block->page + i, i + 1);
+	return block;
+}
+
+static unsigned long count_private(const struct test_block *block)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < BLOCK_PAGES; i++)
+		nr += page_private(block->page + i) &&
+		      !PageBuddy(block->page + i);
+	return nr;
+}
+
+/*
+ * Whoever gets pages that came back finds nothing in page->private, however
+ * often the hypervisor refused, and the backend finds nothing either.
+ */
+static void test_private_is_clear(struct kunit *test)
+{
+	unsigned int order = MAX_PAGE_ORDER - 2;
+	struct test_block *block = dirty_block(test);
+	struct fake_backend *fake = test->priv;
+	struct zone *zone = page_zone(block->page);
+	unsigned long i;
+
+	fake->prdev.order = order;
+	fake_register_holder(test, fake);
+	fpr_set_enabled(false);
+	test_block_free(block);
+	/* So that the second quarter is held by itself. */
+	spin_lock_irq(&zone->lock);
+	for (i = 0; i < BLOCK_PAGES; i += BIT(order))
+		if (i != BIT(order))
+			fpr_clear_pending(fpr_zone_get_locked(zone),
+					  block->pfn + i);
+	spin_unlock_irq(&zone->lock);
+	fpr_set_enabled(true);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + BIT(order)));
+	for (i = BIT(order); i < 2 * BIT(order); i++)
+		KUNIT_EXPECT_EQ(test, page_private(block->page + i), 0);
+
+	fake->restore_error = -ENOMEM;
+	fake->restore_step = 3;
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			page_reporting_restore_range(block->pfn,
+						     block->pfn + BLOCK_PAGES));
+	KUNIT_EXPECT_EQ(test, page_private(block->page + BIT(order)), 3);
+	fake->restore_error = 0;
+	KUNIT_EXPECT_EQ(test, 0,
+			page_reporting_restore_range(block->pfn,
+						     block->pfn + BLOCK_PAGES));
+	for (i = BIT(order); i < 2 * BIT(order); i++)
+		KUNIT_EXPECT_TRUE(test, PageBuddy(block->page + i) ||
+				  !page_private(block->page + i));
+}
+
+/* Nor after what was not reported at all, nor when the backend has gone. */
+static void test_private_is_clear_after_all(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[2];
+	unsigned int i;
+
+	blocks[0] = dirty_block(test);
+	blocks[1] = dirty_block(test);
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register_holder(test, fake);
+	fpr_set_enabled(false);
+	test_block_free(blocks[0]);
+	test_block_free(blocks[1]);
+	fake->fail_odd = 1;
+	fpr_set_enabled(true);
+	fake_run_pass(test, fake);
+	fpr_set_enabled(false);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, count_private(blocks[i]), 0);
+	fake_unregister(test, fake);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, count_private(blocks[i]), 0);
+}
+
+/* === Backends that go === */
+
 /* Make memory that was given up usable again. */
 static void adopt(struct kunit *test, const struct test_block *block)
 {
@@ -433,6 +649,20 @@ static void adopt(struct kunit *test, const struct test_block *block)
 	fpr_put_back(&range);
 	spin_unlock_irq(&zone->lock);
 	atomic_long_sub(BLOCK_PAGES, &fpr_lost);
+}
+
+/* Only what does not come back is lost, wherever it is in the list. */
+static void test_others_are_not_lost(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+
+	hold(test, blocks, MAX_PAGE_ORDER);
+	be_stubborn(test, blocks, NR_BLOCKS - 1);
+	page_reporting_unregister(&fake->prdev);
+	KUNIT_EXPECT_EQ(test, fpr_lost_pages(), BLOCK_PAGES);
+	adopt(test, blocks[NR_BLOCKS - 1]);
+	KUNIT_EXPECT_EQ(test, count_restored(blocks), NR_BLOCKS);
 }
 
 /* What does not come back before the backend goes is no memory any more. */
@@ -596,6 +826,14 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(test_allocation_fails_cleanly),
 	KUNIT_CASE(test_range_that_stays),
 	KUNIT_CASE(test_limit_that_is_not_met),
+	KUNIT_CASE(test_others_come_back),
+	KUNIT_CASE(test_other_orders_come_back),
+	KUNIT_CASE(test_limit_but_for_one),
+	KUNIT_CASE(test_limit_bit_by_bit),
+	KUNIT_CASE(test_excess_backs_off),
+	KUNIT_CASE(test_private_is_clear),
+	KUNIT_CASE(test_private_is_clear_after_all),
+	KUNIT_CASE(test_others_are_not_lost),
 	KUNIT_CASE(test_lost_on_unregister),
 	KUNIT_CASE(test_restore_all),
 	KUNIT_CASE(test_restore_all_of_nothing),
