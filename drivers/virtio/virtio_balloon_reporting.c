@@ -24,6 +24,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <uapi/linux/virtio_balloon.h>
+#include <xen/xen.h>
 
 #include "virtio_balloon_reporting.h"
 
@@ -90,6 +91,9 @@ static int virtballoon_reporting_submit(struct virtballoon_reporting *vbr,
 	/* The queue is empty, and a batch was chosen to fit. */
 	err = virtqueue_add_inbuf(vbr->vq, sg, nents, vbr,
 				  GFP_NOWAIT | __GFP_NOWARN);
+	/* No memory to map or describe the batch now: a later one may fit. */
+	if (err == -ENOMEM)
+		err = -EAGAIN;
 	if (err)
 		return err;
 	virtqueue_kick(vbr->vq);
@@ -163,6 +167,12 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 
 	if (!virtballoon_reporting_useful(vdev))
 		return;
+	/* What is one piece to the domain is many to the device. */
+	if (xen_pv_domain()) {
+		dev_info(&vdev->dev,
+			 "free page reporting is not available in a Xen PV domain, whose memory is not contiguous for the device\n");
+		return;
+	}
 	vbr->vdev = vdev;
 	vbr->acked = acked;
 	vbr->warned = false;
