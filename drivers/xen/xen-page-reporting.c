@@ -36,6 +36,7 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -295,12 +296,12 @@ static struct page_reporting_dev_info xpr_prdev = {
 #define XPR_RETRY		(10 * HZ)
 
 /*
- * Protects what follows, but for xpr_limit, and the registration.  Nests
- * inside of the lock of the kernel parameters.
+ * Protects what follows, but for xpr_limit, and the registration.  Held while
+ * memory is fetched, so never taken with the lock of the kernel parameters held.
  */
 static DEFINE_MUTEX(xpr_mutex);
 
-/* Did the administrator of the domain switch it on? */
+/* Did the administrator of the domain switch it on?  Read without the mutex. */
 static bool xpr_wanted;
 
 /*
@@ -321,17 +322,22 @@ static bool xpr_waiting;
 static void xpr_update_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(xpr_work, xpr_update_work);
 
+/* What cannot be switched on is off, and nobody tries again. */
 static int xpr_start(unsigned long limit)
 {
 	int err;
 
 	xpr_prdev.held_max = limit == XPR_UNLIMITED ? 0 : limit;
 	err = page_reporting_register(&xpr_prdev);
-	if (err)
-		pr_warn("not available: %pe\n", ERR_PTR(err));
-	else
+	if (!err)
 		pr_info("on, free memory goes back to Xen\n");
+	else if (err == -EBUSY)
+		pr_warn("off, because free memory is reported to another hypervisor already, see /sys/kernel/mm/page_reporting/backend\n");
+	else
+		pr_warn("off, not available: %pe\n", ERR_PTR(err));
 	xpr_registered = !err;
+	if (err)
+		WRITE_ONCE(xpr_wanted, false);
 	return err;
 }
 
@@ -457,19 +463,19 @@ static int xpr_switch(const char *text, const struct kernel_param *kp)
 			  text);
 		return -EINVAL;
 	}
+	/* Others must be able to use theirs while memory is fetched. */
+	kernel_param_unlock(THIS_MODULE);
 	mutex_lock(&xpr_mutex);
-	xpr_wanted = wanted;
+	WRITE_ONCE(xpr_wanted, wanted);
 	err = xpr_update();
-	/* What could not be switched on is off, and nobody tries again. */
-	if (err && wanted)
-		xpr_wanted = false;
 	mutex_unlock(&xpr_mutex);
+	kernel_param_lock(THIS_MODULE);
 	return err;
 }
 
 static int xpr_switch_show(char *buf, const struct kernel_param *kp)
 {
-	return sysfs_emit(buf, "%s\n", str_on_off(xpr_wanted));
+	return sysfs_emit(buf, "%s\n", str_on_off(READ_ONCE(xpr_wanted)));
 }
 
 static const struct kernel_param_ops xpr_switch_ops = {

@@ -137,3 +137,43 @@ def test_switch(pvh: Domain) -> None:
         assert pvh.read(SWITCH) == state
         assert backend(pvh) == {"on": "xen", "off": "none"}[state]
     wait_on(pvh)
+
+
+OTHER = "/modules/example_backend.ko"
+TAKEN = "free memory is reported to another hypervisor already"
+
+
+def test_another_backend(start: Start) -> None:
+    """Who is first reports, and the parameter does not say that Xen is on."""
+    with start("two", "pvh") as domain:
+        domain.run(f"insmod {OTHER}")
+        first = backend(domain)
+        assert first not in ("none", "xen")
+        assert domain.try_run(f"echo on >{SWITCH}").status
+        assert domain.read(SWITCH) == "off"
+        assert kernel_says(domain, TAKEN)
+        assert backend(domain) == first
+        # How to switch.
+        domain.run("rmmod example_backend")
+        switch(domain, "on")
+        assert (domain.read(SWITCH), backend(domain)) == ("on", "xen")
+
+
+def test_another_backend_before_the_toolstack(xen: XenHost, start: Start) -> None:
+    """Nor does it when the toolstack allows it too late."""
+    domain = Domain(xen, "late", "pvh")
+    domain.configure(256, 1, "xen_page_reporting=on", ())
+    domain.create("-p")
+    domain.identify()
+    set_node(domain, "0")
+    xen.run("xl unpause late")
+    try:
+        domain.connect()
+        assert domain.read(SWITCH) == "on"
+        domain.run(f"insmod {OTHER}")
+        remove_node(domain)
+        wait_until(lambda: domain.read(SWITCH) == "off", "the truth")
+        assert kernel_says(domain, TAKEN)
+        assert domain.trouble() == []
+    finally:
+        domain.destroy()
