@@ -22,17 +22,20 @@
  * however far either got, and a single number describes it: page_private() of
  * the first page counts the pages that are back.
  *
- * The domain's balloon knows nothing of this: what is held belongs to what the
- * balloon takes for present, and leaves it and comes back to it.
+ * To the domain's balloon, what is held belongs to what is present, and leaves
+ * it and comes back to it.  Only when the balloon has to give memory away itself
+ * it takes over what is held, because that is with Xen already.
  */
 #define pr_fmt(fmt) "xen: page reporting: " fmt
 
 #include <linux/bits.h>
 #include <linux/errno.h>
+#include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kstrtox.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -53,8 +56,10 @@
 #include <asm/tlbflush.h>
 #include <asm/xen/hypercall.h>
 
+#include <xen/balloon.h>
 #include <xen/interface/memory.h>
 #include <xen/mem-reservation.h>
+#include <xen/page-reporting.h>
 #include <xen/page.h>
 #include <xen/xen.h>
 #include <xen/xenbus.h>
@@ -286,6 +291,39 @@ static struct page_reporting_dev_info xpr_prdev = {
 	.restore = xpr_restore,
 	.name = "xen",
 };
+
+/* === The balloon === */
+
+/**
+ * xen_page_reporting_take() - have the balloon take over what is held
+ * @nr_pages:	number of pages to take at most
+ * @gfp:	how the balloon would allocate them
+ * @append:	puts a page into the balloon
+ *
+ * What is held is with Xen already: a balloon that allocated memory instead
+ * would have it fetched only to give it away again, if Xen has got any.  Takes
+ * no more at a time than the balloon gives away at a time.
+ *
+ * Context: Process context, with the mutex of the balloon held.
+ * Return: the number of pages that are in the balloon now.
+ */
+unsigned long xen_page_reporting_take(unsigned long nr_pages, gfp_t gfp,
+				      void (*append)(struct page *page))
+{
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	nr_pages = page_reporting_take_held(&xpr_prdev, gfp,
+					    min(nr_pages, XPR_EXTENT_PAGES),
+					    &pages);
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		list_del(&page->lru);
+		adjust_managed_page_count(page, -1);
+		append(page);
+	}
+	balloon_stats.current_pages -= nr_pages;
+	return nr_pages;
+}
 
 /* === On and off === */
 

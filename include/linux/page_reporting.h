@@ -11,9 +11,11 @@
 #ifndef _LINUX_PAGE_REPORTING_H
 #define _LINUX_PAGE_REPORTING_H
 
+#include <linux/list.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/scatterlist.h>
+#include <linux/types.h>
 
 /**
  * define PAGE_REPORTING_CAPACITY - entries in a batch, if the backend does
@@ -57,9 +59,11 @@
  *
  *		A result of 0 says that every page of the block is backed by
  *		memory.  With a negative error code the block stays held, and
- *		the core tries again later; page_private() of @page, which is 0
- *		when a block is reported, is the callback's to remember what
- *		came back already.
+ *		the core tries again later.  page_private() of @page, which is
+ *		0 when a block is reported, says how many pages of the block
+ *		are back, and it is the callback that writes it.  These must be
+ *		the last pages, because the core may split the block; of a part
+ *		that is back already, only a result of 0 is asked for.
  *
  *		While a block is reported and held, all its pages are
  *		PageOffline.  Cannot be combined with @merge nor with
@@ -121,6 +125,9 @@ int page_reporting_flush(unsigned long *pages);
 int page_reporting_flush_anew(unsigned long *pages);
 int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
 			      unsigned long pages);
+unsigned long page_reporting_take_held(struct page_reporting_dev_info *prdev,
+				       gfp_t gfp, unsigned long max_pages,
+				       struct list_head *pages);
 
 #ifdef CONFIG_PAGE_REPORTING
 int page_reporting_restore_all(void);

@@ -13,7 +13,7 @@
  *
  * A block is restored as a whole or stays held, so that no hole ever reaches
  * the allocator.  The worker holds and restores; allocations, memory hotplug,
- * hibernation, kexec and OOM restore.
+ * hibernation, kexec and OOM restore.  A balloon driver may take blocks over.
  *
  * zone->lock protects the lists and what they hold.  While a block is being
  * restored it is on no list and belongs to whoever took it off.  Restoring
@@ -22,6 +22,7 @@
 #define pr_fmt(fmt) "page_reporting: " fmt
 
 #include <linux/export.h>
+#include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
@@ -32,6 +33,8 @@
 #include <linux/mm.h>
 #include <linux/notifier.h>
 #include <linux/oom.h>
+#include <linux/page_owner.h>
+#include <linux/pgalloc_tag.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
@@ -39,6 +42,7 @@
 
 #include <trace/events/page_reporting.h>
 
+#include "../internal.h"
 #include "hook.h"
 #include "internal.h"
 
@@ -667,6 +671,170 @@ int page_reporting_limit_held(struct page_reporting_dev_info *prdev,
 	return err;
 }
 EXPORT_SYMBOL_GPL(page_reporting_limit_held);
+
+/* === Handing over === */
+
+/* How many of the first pages of a held block are with the hypervisor? */
+static unsigned long fpr_missing_pages(const struct page *page)
+{
+	unsigned long nr_pages = 1UL << page->index;
+
+	return nr_pages - min(page_private(page), nr_pages);
+}
+
+/* Halve a block that is on no list, and hold the second half. */
+static void fpr_split_held(struct zone *zone, struct page *page)
+{
+	unsigned int order = page->index - 1;
+	unsigned long back = min(page_private(page), 1UL << order);
+	struct page *second = page + (1UL << order);
+
+	second->index = order;
+	set_page_private(second, back);
+	page->index = order;
+	set_page_private(page, page_private(page) - back);
+	fpr_link(zone, second);
+}
+
+/*
+ * Take a block off its list that is with the hypervisor and has at most
+ * 2^@order pages.  If there is none, it is made of a larger one, or of the
+ * missing part of one.  A block of which nothing is missing is taken as it is.
+ */
+static struct page *fpr_claim(struct zone *zone, unsigned int order)
+{
+	struct fpr_held *held = fpr_held_of(zone);
+	struct page *page = fpr_search_down(held, order + 1) ?:
+			    fpr_search_up(held, order + 1);
+	unsigned long missing;
+
+	lockdep_assert_held(&zone->lock);
+	if (!page)
+		return NULL;
+	fpr_unlink(zone, page);
+	missing = fpr_missing_pages(page);
+	if (!missing)
+		return page;
+	order = min_t(unsigned int, order, ilog2(missing));
+	while (page->index > order)
+		fpr_split_held(zone, page);
+	return page;
+}
+
+/* What the tracker knows of a block is of no use to its new owner. */
+static void fpr_forget_block(struct zone *zone, struct page *page)
+{
+	struct fpr_range range = {
+		.pfn = page_to_pfn(page), .nr_pages = 1UL << page->index,
+	};
+	struct fpr_zone *fz = fpr_zone_get_locked(zone);
+
+	if (fz)
+		fpr_drop(fz, &range);
+	fpr_count(FPR_TAKEN, range.nr_pages);
+	trace_page_reporting_take(zone, range.pfn, range.nr_pages);
+}
+
+/*
+ * Claim a block of @prdev, and note that it goes.  One that is whole already is
+ * restored instead, which costs nothing.
+ */
+static struct page *fpr_claim_missing(struct zone *zone,
+				      struct page_reporting_dev_info *prdev,
+				      unsigned int order)
+{
+	struct fpr_backend *backend;
+	struct page *page;
+	bool whole;
+	int err = 0;
+
+	do {
+		page = NULL;
+		rcu_read_lock();
+		spin_lock_irq(&zone->lock);
+		backend = fpr_held_of(zone)->backend;
+		if (backend && backend->prdev == prdev)
+			page = fpr_claim(zone, order);
+		whole = page && !fpr_missing_pages(page);
+		if (page && !whole)
+			fpr_forget_block(zone, page);
+		spin_unlock_irq(&zone->lock);
+		if (whole)
+			err = fpr_restore_block(zone, backend, page, false);
+		rcu_read_unlock();
+	} while (whole && !err);
+	return err ? NULL : page;
+}
+
+/* Let the pages of a block look as if they had been allocated one by one. */
+static void fpr_hand_over(struct page *page, unsigned int order, gfp_t gfp,
+			  struct list_head *pages)
+{
+	unsigned long i;
+
+	ClearPagePrivate(page);
+	page->index = 0;
+	kasan_unpoison_pages(page, order, false);
+	set_page_owner(page, order, gfp);
+	split_page_owner(page, order, 0);
+	for (i = 0; i < 1UL << order; i++) {
+		set_page_refcounted(page + i);
+		clear_page_tag_ref(page + i);
+		list_add_tail(&page[i].lru, pages);
+	}
+}
+
+/**
+ * page_reporting_take_held() - take over pages that the hypervisor keeps
+ * @prdev:	backend that reported them
+ * @gfp:	says in which zones the caller could have allocated them
+ * @max_pages:	number of pages to take at most
+ * @pages:	list to add them to, linked through page->lru
+ *
+ * For a balloon driver that would have to allocate memory to give it to the
+ * hypervisor: what is held is there already, so nothing has to be fetched nor
+ * given.  The pages are no longer free nor held, and are not restored any more.
+ * They are the caller's as if he had allocated each by itself, with a reference
+ * count of 1, but PageOffline and with nothing behind them.  They count as
+ * managed; who takes that from the zone uses adjust_managed_page_count().  Who
+ * has brought a page back clears PageOffline and frees it with
+ * free_reserved_page() or __free_page().
+ *
+ * Of a block that is back in part only those pages are taken that are not.
+ *
+ * Context: Process context, may sleep.
+ * Return: The number of pages that were added to @pages.  0 if the backend
+ * holds nothing in these zones, or is not registered.
+ */
+unsigned long page_reporting_take_held(struct page_reporting_dev_info *prdev,
+				       gfp_t gfp, unsigned long max_pages,
+				       struct list_head *pages)
+{
+	unsigned long taken = 0;
+	struct zone *zone;
+
+	if (!READ_ONCE(fpr_held_table))
+		return 0;
+	for_each_populated_zone(zone) {
+		if (zone_idx(zone) > gfp_zone(gfp))
+			continue;
+		while (taken < max_pages) {
+			unsigned int order = min_t(unsigned int, MAX_PAGE_ORDER,
+						   ilog2(max_pages - taken));
+			struct page *page = fpr_claim_missing(zone, prdev,
+							      order);
+
+			if (!page)
+				break;
+			order = page->index;
+			fpr_hand_over(page, order, gfp, pages);
+			taken += 1UL << order;
+			cond_resched();
+		}
+	}
+	return taken;
+}
+EXPORT_SYMBOL_GPL(page_reporting_take_held);
 
 /* === Backends come and go === */
 

@@ -305,6 +305,7 @@ enum fpr_counter {
 	FPR_SKIPPED,		/* pages found in use when their turn came */
 	FPR_DEFERRED,		/* pages left for later: see cycle.c */
 	FPR_RESTORED,		/* held pages that came back */
+	FPR_TAKEN,		/* held pages that a balloon driver took over */
 	FPR_NR_PAGE_COUNTERS,
 	FPR_PASSES = FPR_NR_PAGE_COUNTERS,
 	FPR_BATCHES,

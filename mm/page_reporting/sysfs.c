@@ -253,6 +253,7 @@ static struct kobj_attribute fpr_counter_attrs[] = {
 	FPR_COUNTER(FPR_SKIPPED, skipped_kb),
 	FPR_COUNTER(FPR_DEFERRED, deferred_kb),
 	FPR_COUNTER(FPR_RESTORED, restored_kb),
+	FPR_COUNTER(FPR_TAKEN, taken_kb),
 	FPR_COUNTER(FPR_PASSES, passes),
 	FPR_COUNTER(FPR_BATCHES, batches),
 };

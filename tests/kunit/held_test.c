@@ -99,6 +99,27 @@ static void test_blocks_are_held(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->pages, fpr_held_pages(NULL));
 }
 
+/* What may not come back is free, but not available. */
+static void test_available(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	long before, held, available;
+
+	hold(test, blocks);
+	fpr_set_enabled(false);
+	held = page_reporting_held_on(NUMA_NO_NODE);
+	before = si_mem_available();
+	KUNIT_EXPECT_LE(test, before,
+			(long)global_zone_page_state(NR_FREE_PAGES) +
+			(long)global_node_page_state(NR_ACTIVE_FILE) +
+			(long)global_node_page_state(NR_INACTIVE_FILE) +
+			(long)global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B));
+	while (restore_one(page_zone(blocks[0]->page), 0, 0))
+		;
+	available = si_mem_available() - before;
+	KUNIT_EXPECT_LT(test, abs(available - held), (long)BLOCK_PAGES / 2);
+}
+
 /* Entries that failed are free as before; those of the same batch are held. */
 static void test_partial_failure(struct kunit *test)
 {
@@ -519,6 +540,7 @@ static void test_keys_follow(struct kunit *test)
 
 static struct kunit_case held_cases[] = {
 	KUNIT_CASE(test_blocks_are_held),
+	KUNIT_CASE(test_available),
 	KUNIT_CASE(test_partial_failure),
 	KUNIT_CASE(test_rest_is_put_back),
 	KUNIT_CASE(test_order_change),

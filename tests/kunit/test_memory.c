@@ -11,6 +11,7 @@
 
 #include "../../internal.h"
 #include "../hook.h"
+#include "fake_backend.h"
 #include "test_memory.h"
 
 /* Free pages one by one, and have them merge. */
@@ -150,4 +151,31 @@ bool restore_one(struct zone *zone, unsigned int order,
 {
 	return page_reporting_restore(zone, order, alloc_flags,
 				      zone_idx(zone));
+}
+
+/* Take over what is held, as a balloon driver does. */
+unsigned long test_take(struct fake_backend *fake, gfp_t gfp,
+			unsigned long max_pages, struct list_head *pages)
+{
+	unsigned long nr = page_reporting_take_held(&fake->prdev, gfp,
+						    max_pages, pages);
+	struct page *page;
+
+	list_for_each_entry(page, pages, lru)
+		if (fake_let_take(fake, page_to_pfn(page)))
+			adjust_managed_page_count(page, -1);
+	return nr;
+}
+
+/* Free what was taken over, as if the hypervisor had given it back. */
+void test_return_taken(struct list_head *pages)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		__ClearPageOffline(page);
+		free_reserved_page(page);
+	}
+	drain_all_pages(NULL);
 }

@@ -73,6 +73,12 @@ static void see_restore(void *data, struct zone *zone, unsigned long pfn,
 		see(FPR_RESTORED, pages);
 }
 
+static void see_take(void *data, struct zone *zone, unsigned long pfn,
+		     unsigned long pages)
+{
+	see(FPR_TAKEN, pages);
+}
+
 static void see_pass(void *data, const char *name, bool flush,
 		     unsigned long pages, int err)
 {
@@ -95,6 +101,7 @@ static void stop_watching(void *unused)
 	unregister_trace_page_reporting_skip(see_skip, NULL);
 	unregister_trace_page_reporting_defer(see_defer, NULL);
 	unregister_trace_page_reporting_restore(see_restore, NULL);
+	unregister_trace_page_reporting_take(see_take, NULL);
 	unregister_trace_page_reporting_pass(see_pass, NULL);
 	unregister_trace_page_reporting_batch(see_batch, NULL);
 	tracepoint_synchronize_unregister();
@@ -116,6 +123,7 @@ static int watch(struct kunit *test)
 	      register_trace_page_reporting_skip(see_skip, NULL) ?:
 	      register_trace_page_reporting_defer(see_defer, NULL) ?:
 	      register_trace_page_reporting_restore(see_restore, NULL) ?:
+	      register_trace_page_reporting_take(see_take, NULL) ?:
 	      register_trace_page_reporting_pass(see_pass, NULL) ?:
 	      register_trace_page_reporting_batch(see_batch, NULL);
 	KUNIT_ASSERT_EQ(test, 0, err);
@@ -250,12 +258,31 @@ static void test_restored(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen(FPR_RESTORED), fake->restored);
 }
 
+static void test_taken(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	LIST_HEAD(pages);
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register_holder(test, fake);
+	test_block_free(block);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_EXPECT_EQ(test, MAX_ORDER_NR_PAGES,
+			test_take(fake, GFP_KERNEL, MAX_ORDER_NR_PAGES,
+				  &pages));
+	test_return_taken(&pages);
+	expect_agreement(test, FPR_TAKEN);
+}
+
 static struct kunit_case trace_cases[] = {
 	KUNIT_CASE(test_failed),
 	KUNIT_CASE(test_skipped),
 	KUNIT_CASE(test_deferred),
 	KUNIT_CASE(test_refaulted),
 	KUNIT_CASE(test_restored),
+	KUNIT_CASE(test_taken),
 	{}
 };
 

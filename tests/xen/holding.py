@@ -40,6 +40,11 @@ def number(guest: Guest, name: str) -> int:
     return int(guest.read(f"{SYSFS}/{name}"))
 
 
+def meminfo_kib(guest: Guest, name: str) -> int:
+    """Return a line of /proc/meminfo."""
+    return int(guest.run(f"grep -w {name}: /proc/meminfo").split()[1])
+
+
 def held_kib(guest: Guest) -> int:
     """Return what is with Xen."""
     return number(guest, "held_kb")

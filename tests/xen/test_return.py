@@ -13,6 +13,7 @@ from holding import (
     books,
     held_kib,
     hold_eagerly,
+    meminfo_kib,
     number,
     settle,
     switch,
@@ -31,11 +32,6 @@ TRADE = f"until [ -e /tmp/stop ]; do touch-free {TRADED_MIB}; sleep 1; done"
 
 # From memory freed to memory at Xen, with default settings.
 SECONDS = 5
-
-
-def meminfo_kib(guest: Domain | XenHost, name: str) -> int:
-    """Return a line of /proc/meminfo."""
-    return int(guest.run(f"grep -w {name}: /proc/meminfo").split()[1])
 
 
 def goes_and_comes_back(guest: Domain | XenHost, mib: int) -> None:

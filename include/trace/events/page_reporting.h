@@ -133,6 +133,11 @@ DEFINE_EVENT(page_reporting_block, page_reporting_defer,
 	TP_ARGS(zone, pfn, pages)
 );
 
+DEFINE_EVENT(page_reporting_block, page_reporting_take,
+	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages),
+	TP_ARGS(zone, pfn, pages)
+);
+
 TRACE_EVENT(page_reporting_pass,
 
 	TP_PROTO(const char *name, bool flush, unsigned long pages, int err),

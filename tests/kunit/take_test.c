@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of held pages that a balloon driver takes
+ * over: which, how many, and what they look like to it.
+ */
+#include <kunit/test.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/page-flags.h>
+#include <linux/vmstat.h>
+
+#include "../../internal.h"
+#include "../hook.h"
+#include "../internal.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+#define NR_BLOCKS	4
+#define BLOCK_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
+#define HELD_PAGES	(NR_BLOCKS * BLOCK_PAGES)
+
+/* As many as a driver for a balloon that allocates them can have. */
+#define GFP_ANY		(GFP_HIGHUSER | __GFP_MOVABLE)
+
+/* Have that many blocks held, and nothing else. */
+static struct zone *hold(struct kunit *test, struct test_block **blocks)
+{
+	struct fake_backend *fake = test->priv;
+	unsigned int i;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	for (i = 0; i < NR_BLOCKS; i++)
+		blocks[i] = test_block_alloc(test);
+	fake_register_holder(test, fake);
+	for (i = 0; i < NR_BLOCKS; i++)
+		test_block_free(blocks[i]);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_EQ(test, fpr_held_pages(NULL), HELD_PAGES);
+	return page_zone(blocks[0]->page);
+}
+
+static unsigned long taken_pages(void)
+{
+	return atomic_long_read(&fpr_counters[FPR_TAKEN]);
+}
+
+/* How many of these are not what a caller may expect? */
+static unsigned long count_odd(const struct list_head *pages)
+{
+	unsigned long odd = 0;
+	struct page *page;
+
+	list_for_each_entry(page, pages, lru)
+		odd += page_count(page) != 1 || !PageOffline(page) ||
+		       PagePrivate(page) || page_private(page) ||
+		       PageBuddy(page) || PageCompound(page);
+	return odd;
+}
+
+/* Everything is accounted for, and what is left comes back when asked for. */
+static void expect_rest(struct kunit *test, struct test_block **blocks,
+			unsigned long held)
+{
+	struct fake_backend *fake = test->priv;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), held);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake->restored, held);
+	KUNIT_EXPECT_EQ(test, fake->strays, 0);
+	for (i = 0; i < NR_BLOCKS; i++)
+		KUNIT_EXPECT_EQ(test, 0, test_pages_astray(blocks[i]->pfn,
+							   BLOCK_PAGES));
+}
+
+/**
+ * struct amount - how much is taken at a time
+ * @name:	for humans
+ * @pages:	pages to ask for
+ * @times:	how often
+ */
+struct amount {
+	const char *name;
+	unsigned long pages;
+	unsigned int times;
+};
+
+static const struct amount amounts[] = {
+	{ "one page", 1, 1 },
+	{ "one page, often", 1, 37 },
+	{ "an odd number", 333, 3 },
+	{ "half a block", BLOCK_PAGES / 2, 3 },
+	{ "a block", BLOCK_PAGES, 2 },
+	{ "a block and a page", BLOCK_PAGES + 1, 2 },
+	{ "all", HELD_PAGES, 1 },
+	{ "more than there is", ULONG_MAX, 2 },
+};
+
+static void describe_amount(const struct amount *amount, char *desc)
+{
+	strscpy(desc, amount->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(amount, amounts, describe_amount);
+
+/* As many are taken as were asked for, no restore is, and books are kept. */
+static void test_amount(struct kunit *test)
+{
+	const struct amount *amount = test->param_value;
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks);
+	unsigned long before = taken_pages(), taken = 0;
+	unsigned long managed = zone_managed_pages(zone);
+	long free = zone_page_state_snapshot(zone, NR_FREE_PAGES), change;
+	LIST_HEAD(pages);
+	unsigned int i;
+
+	for (i = 0; i < amount->times; i++) {
+		unsigned long want = min(amount->pages, HELD_PAGES - taken);
+
+		KUNIT_EXPECT_EQ(test, want,
+				test_take(fake, GFP_ANY, amount->pages,
+					  &pages));
+		taken += want;
+	}
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&pages), taken);
+	KUNIT_EXPECT_EQ(test, count_odd(&pages), 0);
+	KUNIT_EXPECT_EQ(test, fake->restores, 0);
+	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), HELD_PAGES - taken);
+	KUNIT_EXPECT_EQ(test, taken_pages() - before, taken);
+	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - taken);
+	/* With room for what the system frees and takes meanwhile. */
+	change = free - zone_page_state_snapshot(zone, NR_FREE_PAGES) - taken;
+	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
+
+	test_return_taken(&pages);
+	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
+	change = free - zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
+	expect_rest(test, blocks, HELD_PAGES - taken);
+}
+
+/*
+ * Blocks that are back in part: their pages that are not are taken, and those
+ * that are remain with the domain.
+ */
+static void take_partial(struct kunit *test, unsigned long back)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks);
+	unsigned long taken, odd = 0;
+	struct page *page;
+	LIST_HEAD(pages);
+	unsigned int i;
+
+	spin_lock_irq(&zone->lock);
+	for (i = 0; i < NR_BLOCKS; i++)
+		set_page_private(blocks[i]->page, back);
+	spin_unlock_irq(&zone->lock);
+	taken = test_take(fake, GFP_ANY, ULONG_MAX, &pages);
+	KUNIT_EXPECT_EQ(test, taken, NR_BLOCKS * (BLOCK_PAGES - back));
+	list_for_each_entry(page, &pages, lru)
+		odd += page_to_pfn(page) % BLOCK_PAGES >= BLOCK_PAGES - back;
+	KUNIT_EXPECT_EQ(test, odd, 0);
+	KUNIT_EXPECT_EQ(test, count_odd(&pages), 0);
+	test_return_taken(&pages);
+	/* What was whole already has come back without being asked for. */
+	KUNIT_EXPECT_LE(test, fake->restored, NR_BLOCKS * back);
+	fake->restored = 0;
+	expect_rest(test, blocks, fpr_held_pages(NULL));
+}
+
+static void test_partial_one(struct kunit *test)
+{
+	take_partial(test, 1);
+}
+
+static void test_partial_odd(struct kunit *test)
+{
+	take_partial(test, BLOCK_PAGES / 2 + 5);
+}
+
+static void test_partial_half(struct kunit *test)
+{
+	take_partial(test, BLOCK_PAGES / 2);
+}
+
+static void test_partial_most(struct kunit *test)
+{
+	take_partial(test, BLOCK_PAGES - 1);
+}
+
+static void test_partial_all(struct kunit *test)
+{
+	take_partial(test, BLOCK_PAGES);
+}
+
+/* Small blocks go first, so that large ones are not split for nothing. */
+static void test_small_blocks_first(struct kunit *test)
+{
+	struct test_block *small = test_block_alloc(test);
+	struct test_block *large = test_block_alloc(test);
+	unsigned int order = MAX_PAGE_ORDER - 2;
+	struct fake_backend *fake = test->priv;
+	LIST_HEAD(pages);
+
+	fake->prdev.order = order;
+	fake_register_holder(test, fake);
+	test_block_free_part(small, BIT(order), BIT(order));
+	test_block_free(large);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(small->page + BIT(order)));
+	KUNIT_ASSERT_TRUE(test, fpr_is_held(large->page));
+
+	KUNIT_EXPECT_EQ(test, BIT(order),
+			test_take(fake, GFP_ANY, BIT(order), &pages));
+	KUNIT_EXPECT_EQ(test, small->pfn + BIT(order),
+			page_to_pfn(list_first_entry(&pages, struct page,
+						     lru)));
+	KUNIT_EXPECT_TRUE(test, fpr_is_held(large->page));
+	test_return_taken(&pages);
+}
+
+/* Not from zones from which the caller cannot allocate. */
+static void test_zones(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks);
+	LIST_HEAD(pages);
+
+	if (!IS_ENABLED(CONFIG_ZONE_DMA) || zone_idx(zone) == 0)
+		kunit_skip(test, "the blocks are in the lowest zone");
+	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_DMA, 1, &pages));
+	KUNIT_EXPECT_TRUE(test, list_empty(&pages));
+}
+
+/* Nor from anybody else. */
+static void test_other_backend(struct kunit *test)
+{
+	struct fake_backend *other = fake_create(test);
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	LIST_HEAD(pages);
+
+	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_ANY, 1, &pages));
+	hold(test, blocks);
+	KUNIT_EXPECT_EQ(test, 0, test_take(other, GFP_ANY, 1, &pages));
+	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_ANY, 0, &pages));
+	fake_unregister(test, fake);
+	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_ANY, 1, &pages));
+	KUNIT_EXPECT_TRUE(test, list_empty(&pages));
+}
+
+/* What was taken over and comes back is no sign of memory missed. */
+static void test_no_refault(struct kunit *test)
+{
+	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone;
+	LIST_HEAD(pages);
+	long before;
+
+	WRITE_ONCE(fpr_tunables.max_age_ms, 60000);
+	zone = hold(test, blocks);
+	before = atomic_long_read(refaulted);
+	test_take(fake, GFP_ANY, HELD_PAGES, &pages);
+	spin_lock_irq(&zone->lock);
+	fpr_note_free(fpr_zone_get_locked(zone), 0);
+	spin_unlock_irq(&zone->lock);
+	test_return_taken(&pages);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted), before);
+	/* And it is reported like any memory. */
+	fpr_set_enabled(true);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_GE(test, fpr_held_pages(NULL), HELD_PAGES);
+}
+
+static struct kunit_case take_cases[] = {
+	KUNIT_CASE_PARAM(test_amount, amount_gen_params),
+	KUNIT_CASE(test_partial_one),
+	KUNIT_CASE(test_partial_odd),
+	KUNIT_CASE(test_partial_half),
+	KUNIT_CASE(test_partial_most),
+	KUNIT_CASE(test_partial_all),
+	KUNIT_CASE(test_small_blocks_first),
+	KUNIT_CASE(test_zones),
+	KUNIT_CASE(test_other_backend),
+	KUNIT_CASE(test_no_refault),
+	{}
+};
+
+static struct kunit_suite take_suite = {
+	.name = "page_reporting_take",
+	.init = fake_test_init,
+	.test_cases = take_cases,
+};
+
+kunit_test_suite(take_suite);
