@@ -17,7 +17,7 @@ from holding import (
     settle,
     wait_until,
 )
-from lab.xen_host import QUICK_KINDS, XenHost
+from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 # Xen needs some for itself, for a domain's page tables for example.
 XEN_NEEDS_MIB = 12
@@ -65,3 +65,70 @@ def test_nothing_to_give_back(xen: XenHost, start: Start, kind: str) -> None:
         after = books(giver)
         assert (after.held, after.pages) == (0, before.pages)
         assert "freed" in giver.run("touch-free 200", timeout=120)
+
+
+# What a zone may cost while an allocation waits for it: it is asked at most once
+# a second in the end, and a few times more by whom the OOM killer calls.
+ZONES = 3
+ATTEMPTS = 300
+TRACING = "/sys/kernel/tracing"
+RESTORES = f"{TRACING}/events/page_reporting/page_reporting_restore"
+
+
+def uptime(domain: Domain) -> float:
+    """Return the seconds that the domain itself has counted."""
+    return float(domain.read("/proc/uptime").split()[0])
+
+
+def busy_share(domain: Domain, seconds: int) -> float:
+    """Return how much of the processor the domain uses, as it sees it."""
+    share = "awk '/^cpu /{print $2+$3+$4+$7+$8, $5+$6}' /proc/stat"
+    lines = domain.run(f"{share}; sleep {seconds}; {share}").splitlines()
+    before, after = ([int(n) for n in line.split()] for line in lines)
+    busy, idle = (b - a for a, b in zip(before, after))
+    return busy / (busy + idle)
+
+
+def cap(domain: Domain, mib: int) -> None:
+    """Let a domain have no more than this, though its target stays what it is.
+
+    xl refuses that, so it is shown another target, unnoticed by the domain.
+    """
+    node = f"/local/domain/{domain.id()}/memory/target"
+    domain.host.run(
+        f"xl pause {domain.name} && target=$(xenstore-read {node})"
+        f" && xenstore-write {node} {mib << 10} && xl mem-max {domain.name} {mib}"
+        f" && xenstore-write {node} $target && xl unpause {domain.name}"
+    )
+
+
+@pytest.mark.parametrize("kind", QUICK_KINDS)
+def test_capped(xen: XenHost, start: Start, kind: str) -> None:
+    """A domain that may not have more than it has fails cleanly, and is idle."""
+    with start("capped", kind) as domain:
+        before = books(domain)
+        hold_eagerly(domain)
+        settle(domain)
+        held = held_kib(domain)
+        assert held > 120 << 10
+        used_mib = (before.current - held) >> 10
+        domain.write(f"{SYSFS}/enabled", 0)
+        held = held_kib(domain)
+        cap(domain, used_mib - 16)
+        domain.write(f"{RESTORES}/enable", 1)
+        begin = uptime(domain)
+        hog = domain.try_run("touch-free 200", timeout=120)
+        assert hog.status == KILLED
+        assert held_kib(domain) == held
+        attempts = int(domain.run(f"grep -c err=-12 {TRACING}/trace"))
+        assert attempts <= ATTEMPTS + ZONES * (uptime(domain) - begin)
+        domain.write(f"{RESTORES}/enable", 0)
+        # Nor is it busy when it must give everything back and cannot.
+        set_node(domain, "0")
+        wait_until(lambda: kernel_says(domain, NOT_ALL_BACK), "the message")
+        assert busy_share(domain, 10) < 0.5
+        xen.run("xl mem-max capped 256")
+        wait_until(lambda: domain.read(f"{SYSFS}/backend") == "none", "all is back")
+        after = books(domain)
+        assert (after.held, after.pages) == (0, before.pages)
+        assert "freed" in domain.run("touch-free 150", timeout=120)
