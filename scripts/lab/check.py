@@ -12,7 +12,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import kernels, paths, rules
+from lab import kernels, layers, paths, rules
 from lab.tally import Tally
 from lab.tree import Integration
 
@@ -284,6 +284,7 @@ def main() -> int:
     tally.check("sh -n", shell)
     tally.check("flake8", flake8)
     tally.check("mypy --strict", mypy)
+    tally.check("direction of calls", layers.check)
     tally.check("checkpatch --strict", checkpatch)
     tally.check("kernel-doc -Wall", kernel_doc)
     tally.check("coccicheck", coccicheck)
