@@ -19,9 +19,8 @@ from reporting import (
 )
 
 KIB_PER_MIB = 1024
-CMA_MIB = 256
-CMA = "/sys/kernel/debug/cma/reserved"
-TRIES = 12
+GIGANTIC = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
+TRIES = 8
 PIECE_KIB = 1024
 SCATTERED_MIB = 512
 # The kernel itself takes or returns a pageblock now and then.
@@ -40,20 +39,21 @@ def is_under_way(vm: Vm, before: int) -> bool:
 
 
 def test_contiguous_allocations_wait_for_a_batch(boot: Boot) -> None:
-    """An allocation by address gets memory that is being reported meanwhile."""
-    with boot("takers-cma", append=f"cma={2 * CMA_MIB}M") as vm:
+    """Who takes memory by address gets it though it is being reported meanwhile."""
+    with boot("takers-contiguous", memory="4G") as vm:
+        wait_drained(vm)
         be_slow(vm, 300)
         be_aggressive(vm)
-        reported = stat(vm, "reported_kb")
-        pages = CMA_MIB * KIB_PER_MIB // 4
+        vm.write(GIGANTIC, 1)
+        assert int(vm.read(GIGANTIC)) == 1, "no gibibyte in one piece at the start"
         failed = 0
         for _ in range(TRIES):
-            failed += vm.try_run(f"echo {pages} >{CMA}/alloc").status != 0
             # what is freed is due at once, and on its way for 0.3 s
             before = stat(vm, "reported_kb")
-            vm.try_run(f"echo {pages} >{CMA}/free")
+            vm.write(GIGANTIC, 0)
             wait_until(lambda: is_under_way(vm, before), "a batch on its way")
-        assert stat(vm, "reported_kb") - reported >= CMA_MIB * KIB_PER_MIB
+            vm.run(f"echo 1 >{GIGANTIC}", timeout=120)
+            failed += int(vm.read(GIGANTIC)) != 1
         assert failed == 0, f"{failed} of {TRIES} allocations failed"
 
 
