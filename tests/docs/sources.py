@@ -33,6 +33,11 @@ def source(name: str) -> str:
     return text(CORE / name)
 
 
+def core() -> str:
+    """Return all source files of the core, whichever has what is looked for."""
+    return "".join(map(text, sorted(CORE.glob("*.c"))))
+
+
 # --- the code
 
 
@@ -73,9 +78,10 @@ def limits() -> dict[str, str]:
 def defaults() -> dict[str, str]:
     """Return the initial value of each tunable."""
     initial = re.search(
-        r"struct fpr_tunables fpr_tunables\b.*?\{(.*?)\}", source("core.c"), re.DOTALL
-    )
-    assert initial, "core.c does not initialise fpr_tunables"
+        r"^struct fpr_tunables fpr_tunables\b[^;]*?\{(.*?)\}", core(),
+        re.DOTALL | re.MULTILINE,
+    )  # fmt: skip
+    assert initial, "the core does not initialise fpr_tunables"
     values = [
         (name, str(constant(value)) if value.startswith("FPR_") else value)
         for name, value in re.findall(r"\.(\w+) = (\w+),", initial[1])
@@ -85,7 +91,7 @@ def defaults() -> dict[str, str]:
 
 def parameters() -> set[str]:
     """Return the boot parameters, without their prefix."""
-    return set(re.findall(r"^module_param_cb\((\w+),", source("core.c"), re.MULTILINE))
+    return set(re.findall(r"^module_param_cb\((\w+),", core(), re.MULTILINE))
 
 
 def _fields(definition: str) -> set[str]:
