@@ -95,7 +95,7 @@ def wait_job(vm: Vm, job: str) -> None:
         jobs = vm.qmp.execute("query-jobs")
         return next(found for found in jobs if found["id"] == job)
 
-    wait_until(lambda: find()["status"] == "concluded", job, 600)
+    wait_until(lambda: str(find()["status"]) == "concluded", job, 600)
     assert "error" not in find(), find()
     vm.qmp.execute("job-dismiss", {"id": job})
 
