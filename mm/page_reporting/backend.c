@@ -22,7 +22,11 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "internal.h"
+#include "backend.h"
+#include "batch.h"
+#include "policy.h"
+#include "tracker.h"
+#include "tunables.h"
 
 /* Protects fpr_backends, writers of fpr_table and of the order. */
 DEFINE_MUTEX(fpr_mutex);

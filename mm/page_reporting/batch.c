@@ -14,7 +14,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "batch.h"
+#include "policy.h"
+#include "words.h"
 
 /*
  * No entry crosses such a border, so that none reaches from one region of the

@@ -40,8 +40,19 @@
 #include <trace/events/page_reporting.h>
 
 #include "../internal.h"
+#include "backend.h"
+#include "batch.h"
+#include "cycle.h"
+#include "freelist.h"
+#include "held.h"
 #include "hook.h"
-#include "internal.h"
+#include "order.h"
+#include "policy.h"
+#include "reserve.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
+#include "words.h"
 
 /*
  * A pass that takes longer ends and starts again, so that a large guest that

@@ -16,8 +16,13 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include "backend.h"
+#include "batch.h"
 #include "hook.h"
-#include "internal.h"
+#include "policy.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
 
 /* The tracker of every zone of every node, allocated with the first backend. */
 struct fpr_zone __rcu **fpr_table __read_mostly;

@@ -19,7 +19,9 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "policy.h"
+#include "tracker.h"
+#include "words.h"
 
 /* Tracking is worth no process: rather fail than kill one. */
 #define FPR_GFP		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)

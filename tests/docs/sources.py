@@ -54,11 +54,11 @@ def attributes() -> set[str]:
 
 
 def constant(name: str) -> int:
-    """Return the value of a macro of internal.h: a number or a shifted one."""
+    """Return the value of a macro of tunables.h: a number or a shifted one."""
     found = re.search(
-        rf"#define {name}\s+(?:(\d+)|\((\d+)U? << (\d+)\))", source("internal.h")
+        rf"#define {name}\s+(?:(\d+)|\((\d+)U? << (\d+)\))", source("tunables.h")
     )
-    assert found, f"internal.h does not define {name} as a number"
+    assert found, f"tunables.h does not define {name} as a number"
     return int(found[1]) if found[1] else int(found[2]) << int(found[3])
 
 

@@ -9,7 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/sizes.h>
 
-#include "../internal.h"
+#include "internals.h"
 #include "test_memory.h"
 
 /* Longer than the ranges of all tests, but for those that count no pages. */

@@ -9,7 +9,7 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
-#include "../internal.h"
+#include "internals.h"
 
 #define STEPS		400
 #define MAX_BLOCKS	24000
