@@ -12,6 +12,7 @@
  * struct fpr_scan - where the collect stage is in a zone, and what is due
  * @fine:	which of the trackers of the zone
  * @segment:	index of the next segment
+ * @bit:	next block in it
  * @order:	order of the tracker that @segment belongs to
  * @now:	time at which the ages are taken
  * @age:	a block may be due once it has been pending for so long
@@ -23,6 +24,7 @@
 struct fpr_scan {
 	bool fine;
 	unsigned long segment;
+	unsigned int bit;
 	unsigned int order;
 	u32 now;
 	u32 age;
