@@ -58,14 +58,12 @@ void fpr_batch_destroy(struct fpr_batch *batch)
 	kvfree(batch->sgl);
 }
 
-void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
-		     unsigned long room)
+void fpr_batch_reset(struct fpr_batch *batch, unsigned long room)
 {
 	batch->nr_entries = 0;
 	batch->nr_isolated = 0;
 	batch->pages = 0;
 	batch->isolated_pages = 0;
-	batch->spare = spare;
 	batch->room = room;
 }
 

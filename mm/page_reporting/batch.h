@@ -25,7 +25,7 @@ struct scatterlist;
  * @order:	order of a block when the batch was isolated
  * @pages:	pages in @entries
  * @isolated_pages: pages in @isolated
- * @spare:	pages above the high watermark before isolation
+ * @spare:	pages above the high watermark, those in @isolated included
  * @room:	pages that may be isolated because they may be held
  * @retry_stamp: when entries that fail count as freed; may be ahead
  * @failed:	some entries were not reported
@@ -54,8 +54,7 @@ struct fpr_batch {
 
 int fpr_batch_init(struct fpr_batch *batch, unsigned int capacity, bool merge);
 void fpr_batch_destroy(struct fpr_batch *batch);
-void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
-		     unsigned long room);
+void fpr_batch_reset(struct fpr_batch *batch, unsigned long room);
 bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more);
 bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
 void fpr_batch_seal(struct fpr_batch *batch);
