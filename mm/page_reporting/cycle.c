@@ -16,11 +16,12 @@
  *
  * A block that is no longer free is skipped: its bit goes, and the hook will
  * set it again.  A block that is free but must be left alone is deferred: the
- * bit stays set, and it is looked at again after FPR_RETRY.  Memory is deferred in pageblocks that are
- * being isolated, because somebody is about to take them, and in pageblocks
- * reserved for high-order atomic allocations, because those cannot wait for a
- * batch to return.  Contiguous memory areas (CMA) are not held: their owners
- * take them by address.  A zone that is short of memory is left alone.
+ * bit stays set, and it is looked at again after FPR_RETRY.  Memory is
+ * deferred in pageblocks that are being isolated, because somebody is about to
+ * take them, and in pageblocks reserved for high-order atomic allocations,
+ * because those cannot wait for a batch to return.  Contiguous memory areas
+ * (CMA) are not held: their owners take them by address.  A zone that is short
+ * of memory is left alone.
  *
  * Each backend has one work item, so its batch has one user.
  */

@@ -19,8 +19,7 @@
 #include "words.h"
 
 /* The free list entry that covers the block at @pfn, or NULL. */
-struct page *fpr_find_buddy(const struct fpr_zone *fz,
-				   unsigned long pfn)
+struct page *fpr_find_buddy(const struct fpr_zone *fz, unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
 	unsigned int order;
@@ -60,8 +59,7 @@ bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)
 }
 
 /* Isolation splits free list entries that are larger than a pageblock. */
-bool fpr_split_by_isolation(const struct fpr_zone *fz,
-				   unsigned long pfn)
+bool fpr_split_by_isolation(const struct fpr_zone *fz, unsigned long pfn)
 {
 	unsigned long end = pfn + fpr_block_pages(fz);
 

@@ -31,7 +31,6 @@
  * pageblock_order when its host refuses less, which fpr_follow_order() obeys.
  */
 unsigned int page_reporting_order = FPR_ORDER_UNSET;
-
 EXPORT_SYMBOL_GPL(page_reporting_order);
 
 /* Did the user choose the order?  Then no backend's wish counts. */

@@ -116,7 +116,7 @@ unsigned int fpr_fine_order(unsigned int order)
 }
 
 bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
-			 bool fine)
+		  bool fine)
 {
 	return fine && order && backend->prdev->pieces;
 }
@@ -148,9 +148,8 @@ static struct fpr_zone *fpr_alloc(struct fpr_backend *backend,
 }
 
 /* Build the tracker of a zone, with every block of it pending. */
-struct fpr_zone *fpr_build(struct fpr_backend *backend,
-				  struct zone *zone, unsigned int order,
-				  bool fine)
+struct fpr_zone *fpr_build(struct fpr_backend *backend, struct zone *zone,
+			   unsigned int order, bool fine)
 {
 	struct fpr_zone *fz = fpr_alloc(backend, zone, zone_end_pfn(zone),
 					order, fine);
