@@ -38,7 +38,8 @@ STOCK = Variant(
 ORDERS = (9, 5, 0)
 CAPACITIES = (32, 256, 1024)
 GOAL_NS = 100_000
-# The boots of a kernel differ by where memory lies, and by a timer now and then.
+# What memory lies where makes a difference.  The smallest batch may be less than
+# what is done in a hold, so it does not count for this.
 CONSTANT = 1.5
 
 MIB = 1024
@@ -305,13 +306,14 @@ def draw_layout(axes: Any, results: Results, layout: str) -> None:
                       color=SHADES["stock"], fillstyle="none" if order else "full",
                       label=f"stock kernel, order {order}")
     axes.axhline(GOAL_NS / 1000, color=SHADES["none"], linewidth=1, label="goal")
-    style(axes, f"{LAYOUTS[layout]}: longest hold (us)")
+    style(axes, f"{LAYOUTS[layout]} (us)")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.autoscale(axis="y")  # a logarithmic axis has no zero
+    axes.set_ylim(bottom=1)
     axes.set_xticks(CAPACITIES, [f"{capacity}" for capacity in CAPACITIES])
     axes.set_xlabel("entries in a batch, at most")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
 def describe(results: Results) -> Section:
@@ -377,18 +379,46 @@ def reading(results: Results, layouts: list[str]) -> list[str]:
         rows = rows_of(results, layout, OURS)
         worst = max(rows.values(), key=lambda found: int(found["ns"]))
         growth = max(
-            rows[order, CAPACITIES[-1]]["ns"] / max(rows[order, CAPACITIES[0]]["ns"], 1)
+            rows[order, CAPACITIES[-1]]["ns"] / max(rows[order, CAPACITIES[1]]["ns"], 1)
             for order in ORDERS
         )
         text.append(
             f"{LAYOUTS[layout].capitalize()}: {worst['ns'] / 1000:.1f} us at most,"
             f" in {worst['by']}, at order {worst['order']} with {worst['capacity']}"
             f" entries. At most {GOAL_NS // 1000} us:"
-            f" {verdict(worst['ns'] <= GOAL_NS)}. From {CAPACITIES[0]} to"
+            f" {verdict(worst['ns'] <= GOAL_NS)}. From {CAPACITIES[1]} to"
             f" {CAPACITIES[-1]} entries it becomes {growth:.2f} times as long at most;"
             f" constant: {verdict(growth <= CONSTANT)}."
         )
-    return text
+    return text + [
+        sentence
+        for sentence in (
+            worst_of(results, STOCK, "The stock kernel's reporting", "ns", "by"),
+            worst_of(results, OFF, "The kernel without a backend", "rest_ns",
+                     "rest_by"),
+            worst_of(results, OURS, "What is not this library's while it reports",
+                     "rest_ns", "rest_by"),
+        )
+        if sentence
+    ]  # fmt: skip
+
+
+def worst_of(
+    results: Results, variant: Variant, who: str, ns: str, by: str
+) -> str | None:
+    """Say what the longest of all was."""
+    found = [
+        (one[ns], one[by], layout, one["order"])
+        for layout in LAYOUTS
+        for one in rows_of(results, layout, variant).values()
+    ]
+    if not found:
+        return None
+    longest_ns, name, layout, order = max(found)
+    return (
+        f"{who}: {longest_ns / 1000:.1f} us at most, in {name}, at order {order} with"
+        f" {LAYOUTS[layout]}."
+    )
 
 
 BENCHMARK = Benchmark("hold", steps, draw, build)
