@@ -22,7 +22,11 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "internal.h"
+#include "backend.h"
+#include "batch.h"
+#include "policy.h"
+#include "tracker.h"
+#include "tunables.h"
 
 /* Protects fpr_backends, writers of fpr_table and of the order. */
 DEFINE_MUTEX(fpr_mutex);
@@ -93,7 +97,11 @@ static void fpr_schedule_locked(struct fpr_backend *backend, u32 delay)
 {
 	unsigned long at = jiffies + delay;
 
-	/* A pass that is to come sees what was marked before. */
+	/*
+	 * A pass that is to come sees what was marked before.  Pairs with the
+	 * barriers on the way from the timer to the worker.
+	 */
+	smp_mb();
 	if (!timer_pending(&backend->timer) ||
 	    time_before(at, READ_ONCE(backend->timer.expires)))
 		fpr_wake_at(backend, at);
@@ -170,31 +178,28 @@ bool fpr_begin_batch(struct fpr_backend *backend)
 
 void fpr_end_batch(struct fpr_backend *backend)
 {
-	/* Pairs with smp_load_acquire() in fpr_batch_is_over(). */
+	/* Pairs with smp_load_acquire() in fpr_batch_count(). */
 	smp_store_release(&backend->batch_count, backend->batch_count + 1);
 	wake_up_all(&backend->batch_over);
 }
 
-static bool fpr_batch_is_over(const struct fpr_backend *backend,
-			      unsigned int count)
+unsigned int fpr_batch_count(const struct fpr_backend *backend)
 {
 	/* Pairs with smp_store_release() in fpr_end_batch(). */
-	return smp_load_acquire(&backend->batch_count) != count;
+	return smp_load_acquire(&backend->batch_count);
 }
 
 /*
- * Wait until the batch that the backend has, if any, is back.
+ * Wait until batch @count of the backend is back, if that was one.
  *
  * Context: Process context, may sleep.
  * Return: 0, or -EBUSY if the backend does not answer.
  */
-int fpr_await_batch(struct fpr_backend *backend)
+int fpr_await_batch(struct fpr_backend *backend, unsigned int count)
 {
-	unsigned int count = smp_load_acquire(&backend->batch_count);
-
 	if (!(count % 2) ||
 	    wait_event_idle_timeout(backend->batch_over,
-				    fpr_batch_is_over(backend, count),
+				    fpr_batch_count(backend) != count,
 				    FPR_BATCH_PATIENCE))
 		return 0;
 	pr_notice_ratelimited("backend %s has not answered a report for %u s\n",
@@ -217,7 +222,7 @@ int fpr_pause_all(void)
 	atomic_inc(&fpr_pauses);
 	smp_mb__after_atomic(); /* pairs with the one in fpr_begin_batch() */
 	list_for_each_entry(backend, &fpr_backends, node) {
-		int err = fpr_await_batch(backend);
+		int err = fpr_await_batch(backend, fpr_batch_count(backend));
 
 		if (err) {
 			fpr_resume_all();

@@ -14,7 +14,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "batch.h"
+#include "policy.h"
+#include "words.h"
 
 /*
  * No entry crosses such a border, so that none reaches from one region of the
@@ -56,14 +58,12 @@ void fpr_batch_destroy(struct fpr_batch *batch)
 	kvfree(batch->sgl);
 }
 
-void fpr_batch_reset(struct fpr_batch *batch, unsigned long spare,
-		     unsigned long room)
+void fpr_batch_reset(struct fpr_batch *batch, unsigned long room)
 {
 	batch->nr_entries = 0;
 	batch->nr_isolated = 0;
 	batch->pages = 0;
 	batch->isolated_pages = 0;
-	batch->spare = spare;
 	batch->room = room;
 }
 

@@ -35,8 +35,14 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/page_reporting.h>
 
+#include "backend.h"
+#include "batch.h"
+#include "cycle.h"
+#include "held.h"
 #include "hook.h"
-#include "internal.h"
+#include "order.h"
+#include "table.h"
+#include "tunables.h"
 
 /* === Registration === */
 

@@ -40,8 +40,19 @@
 #include <trace/events/page_reporting.h>
 
 #include "../internal.h"
+#include "backend.h"
+#include "batch.h"
+#include "cycle.h"
+#include "freelist.h"
+#include "held.h"
 #include "hook.h"
-#include "internal.h"
+#include "order.h"
+#include "policy.h"
+#include "reserve.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
+#include "words.h"
 
 /*
  * A pass that takes longer ends and starts again, so that a large guest that
@@ -251,6 +262,8 @@ static bool fpr_isolate_some(struct zone *zone, struct fpr_scan *scan,
 	if (!fz)
 		return false;
 	batch->order = fz->order;
+	/* Others may have allocated since the lock was held last. */
+	batch->spare = fpr_spare_pages(zone, backend) + batch->isolated_pages;
 	while (*done < nr && work < FPR_LOCK_WORK) {
 		unsigned long before = batch->isolated_pages;
 
@@ -281,7 +294,7 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 
 	batch->fine = scan->fine;
 	spin_lock_irq(&zone->lock);
-	fpr_batch_reset(batch, fpr_spare_pages(zone, backend), room);
+	fpr_batch_reset(batch, room);
 	do {
 		more = fpr_isolate_some(zone, scan, backend, nr, &done);
 		spin_unlock_irq(&zone->lock);

@@ -16,7 +16,8 @@
 #include <linux/rcupdate.h>
 #include <linux/suspend.h>
 
-#include "internal.h"
+#include "backend.h"
+#include "held.h"
 
 static int fpr_restore_backend(struct fpr_backend *backend)
 {

@@ -18,7 +18,10 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "internal.h"
+#include "backend.h"
+#include "flush.h"
+#include "table.h"
+#include "tracker.h"
 
 /* One flush at a time, so that each knows what it reported. */
 static DEFINE_MUTEX(fpr_flush_mutex);

@@ -12,8 +12,11 @@
 #include <linux/page_ref.h>
 
 #include "../internal.h"
+#include "backend.h"
+#include "freelist.h"
 #include "hook.h"
-#include "internal.h"
+#include "tracker.h"
+#include "words.h"
 
 /* The free list entry that covers the block at @pfn, or NULL. */
 struct page *fpr_find_buddy(const struct fpr_zone *fz,

@@ -43,8 +43,16 @@
 #include <trace/events/page_reporting.h>
 
 #include "../internal.h"
+#include "backend.h"
+#include "freelist.h"
+#include "held.h"
 #include "hook.h"
-#include "internal.h"
+#include "policy.h"
+#include "reserve.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
+#include "words.h"
 
 /* After a failure, an allocation does not have to wait for long. */
 #define FPR_RESTORE_BACKOFF_MAX		((u32)HZ)

@@ -11,8 +11,14 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
+#include "backend.h"
+#include "held.h"
 #include "hook.h"
-#include "internal.h"
+#include "reserve.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
+#include "words.h"
 
 DEFINE_STATIC_KEY_FALSE(page_reporting_enabled);
 

@@ -18,8 +18,12 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
+#include "backend.h"
+#include "held.h"
 #include "hook.h"
-#include "internal.h"
+#include "table.h"
+#include "tracker.h"
+#include "words.h"
 
 static bool fpr_covers(const struct fpr_zone *fz, unsigned long start_pfn,
 		       unsigned long end_pfn)

@@ -18,8 +18,12 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "backend.h"
 #include "hook.h"
-#include "internal.h"
+#include "order.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
 
 /*
  * The order in use while a backend is registered, else the user's choice or

@@ -8,7 +8,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 
-#include "internal.h"
+#include "policy.h"
 
 /*
  * At most this share of what a zone has above its high watermark is isolated

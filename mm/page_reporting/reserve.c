@@ -15,7 +15,10 @@
 #include <trace/events/page_reporting.h>
 
 #include "hook.h"
-#include "internal.h"
+#include "policy.h"
+#include "reserve.h"
+#include "tracker.h"
+#include "tunables.h"
 
 /*
  * Hold back so many pages more, which were wanted again soon, but not more

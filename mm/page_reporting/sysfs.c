@@ -16,7 +16,12 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "internal.h"
+#include "backend.h"
+#include "flush.h"
+#include "held.h"
+#include "order.h"
+#include "table.h"
+#include "tunables.h"
 
 /* Parse a number of at most @max; say what is allowed if it is not one. */
 static int fpr_parse(const char *name, const char *buf, unsigned int max,

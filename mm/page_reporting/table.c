@@ -16,8 +16,13 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include "backend.h"
+#include "batch.h"
 #include "hook.h"
-#include "internal.h"
+#include "policy.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
 
 /* The tracker of every zone of every node, allocated with the first backend. */
 struct fpr_zone __rcu **fpr_table __read_mostly;
@@ -226,10 +231,14 @@ bool fpr_is_current(const struct fpr_backend *backend,
 
 /* === Memory that is wanted by address === */
 
-/* The backend that has memory of a range off the free lists, to be put. */
+/*
+ * The backend that has memory of a range off the free lists, to be put, and the
+ * number of the batch that it is in.
+ */
 static struct fpr_backend *fpr_backend_at(struct zone *zone,
 					  unsigned long start_pfn,
-					  unsigned long end_pfn)
+					  unsigned long end_pfn,
+					  unsigned int *count)
 {
 	struct fpr_backend *backend = NULL;
 	struct fpr_zone *fz;
@@ -242,6 +251,7 @@ static struct fpr_backend *fpr_backend_at(struct zone *zone,
 	    fpr_batch_overlaps(&fz->backend->batch, start_pfn, end_pfn)) {
 		backend = fz->backend;
 		refcount_inc(&backend->refs);
+		*count = fpr_batch_count(backend);
 	}
 	spin_unlock_irq(&zone->lock);
 	return backend;
@@ -257,12 +267,14 @@ static struct fpr_backend *fpr_backend_at(struct zone *zone,
 int fpr_await_batch_at(struct zone *zone, unsigned long start_pfn,
 		       unsigned long end_pfn)
 {
-	struct fpr_backend *backend = fpr_backend_at(zone, start_pfn, end_pfn);
+	struct fpr_backend *backend;
+	unsigned int count;
 	int err;
 
+	backend = fpr_backend_at(zone, start_pfn, end_pfn, &count);
 	if (!backend)
 		return 0;
-	err = fpr_await_batch(backend);
+	err = fpr_await_batch(backend, count);
 	fpr_backend_put(backend);
 	return err;
 }

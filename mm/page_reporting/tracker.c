@@ -19,7 +19,9 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "policy.h"
+#include "tracker.h"
+#include "words.h"
 
 /* Tracking is worth no process: rather fail than kill one. */
 #define FPR_GFP		(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -375,7 +377,8 @@ static bool fpr_collect_segment(struct fpr_zone *fz, struct fpr_scan *scan,
 		return true;
 	pending = READ_ONCE(segment->pending);
 	smp_rmb(); /* pairs with smp_wmb() in fpr_set_pending() */
-	for_each_set_bit(bit, &pending, FPR_SEGMENT_BLOCKS) {
+	bit = scan->bit;
+	for_each_set_bit_from(bit, &pending, FPR_SEGMENT_BLOCKS) {
 		u32 stamp = READ_ONCE(segment->stamp[bit]);
 
 		if (!fpr_due(scan, stamp)) {
@@ -383,8 +386,10 @@ static bool fpr_collect_segment(struct fpr_zone *fz, struct fpr_scan *scan,
 					 fpr_until_due(scan, stamp));
 			continue;
 		}
-		if (*nr == max)
+		if (*nr == max) {
+			scan->bit = bit;
 			return false;
+		}
 		if (fpr_held_back(scan, stamp)) {
 			scan->next = min(scan->next,
 					 fpr_until_due(scan, stamp));
@@ -397,7 +402,8 @@ static bool fpr_collect_segment(struct fpr_zone *fz, struct fpr_scan *scan,
 }
 
 /*
- * Gather up to @max due blocks in @pfns, from where @scan stands.  Returns
+ * Gather up to @max due blocks in @pfns, from where @scan stands, so that each
+ * is looked at once: one that has to be left alone may stay due.  Returns
  * how many were found; less than @max says that the end of the zone was
  * reached.
  *
@@ -412,15 +418,21 @@ unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 	if (scan->order != fz->order) {
 		scan->order = fz->order;
 		scan->segment = 0;
+		scan->bit = 0;
 	}
 	for (;;) {
-		scan->segment = find_next_bit(fz->summary, fz->nr_segments,
-					      scan->segment);
+		unsigned long next = find_next_bit(fz->summary, fz->nr_segments,
+						   scan->segment);
+
+		if (next != scan->segment)
+			scan->bit = 0;
+		scan->segment = next;
 		if (scan->segment >= fz->nr_segments)
 			return nr;
 		if (!fpr_collect_segment(fz, scan, pfns, max, &nr))
 			return nr;
 		scan->segment++;
+		scan->bit = 0;
 	}
 }
 
@@ -431,6 +443,7 @@ void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
 	unsigned int i;
 
 	scan->segment = fpr_segment_index(fz, pfns[0]);
+	scan->bit = fpr_block_bit(fz, pfns[0]);
 	for (i = 0; i < nr; i++) {
 		struct fpr_segment *segment;
 

@@ -8,7 +8,7 @@
 #include <linux/atomic.h>
 #include <linux/cache.h>
 
-#include "internal.h"
+#include "tunables.h"
 
 atomic_long_t fpr_counters[FPR_NR_COUNTERS];
 

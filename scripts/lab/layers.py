@@ -24,6 +24,7 @@ DEFINITIONS = (
 )
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+INCLUDE = re.compile(r'^#include "(\w+)\.h"', re.MULTILINE)
 WORD = re.compile(r"\b[a-zA-Z_]\w*\b")
 
 
@@ -33,18 +34,24 @@ class Source:
 
     name: str
     code: str
+    headers: frozenset[str] = frozenset()
+    declares_only: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Source:
-        """Read a file."""
+        """Read a .c or .h file; both go by the name without that."""
         text = COMMENT.sub("", path.read_text(encoding="utf-8"))
-        return cls(path.stem, STRING.sub('""', text))
+        headers = frozenset(INCLUDE.findall(text)) - {path.stem}
+        code = STRING.sub('""', text)
+        return cls(path.stem, code, headers, path.suffix == ".h")
 
     def offers(self) -> set[str]:
         """Return the names that it defines for others.
 
         What begins with two underscores is called through a header, without them.
         """
+        if self.declares_only:
+            return set()
         found = {name for kind in DEFINITIONS for name in kind.findall(self.code)}
         return found | {name.removeprefix("__") for name in found}
 
@@ -59,6 +66,7 @@ class Layers:
 
     heights: dict[str, int]
     excepted: set[tuple[str, str]] = field(default_factory=set)
+    interfaces: set[str] = field(default_factory=set)
 
     @classmethod
     def load(cls, file: Path = LIST) -> tuple[Path, Layers]:
@@ -75,13 +83,14 @@ class Layers:
             for exception in listed.get("exception", [])
             for name in exception["files"]
         }
-        return paths.ROOT / listed["directory"], cls(heights, excepted)
+        layers = cls(heights, excepted, set(listed.get("interfaces", [])))
+        return paths.ROOT / listed["directory"], layers
 
     def unlisted(self, names: set[str]) -> list[str]:
         """Return a line for each file that is not listed, or not there."""
         listed = self.heights.keys()
-        return [f"{name}.c: is in no layer" for name in sorted(names - listed)] + [
-            f"{name}.c: is listed and does not exist" for name in sorted(listed - names)
+        return [f"{name}: is in no layer" for name in sorted(names - listed)] + [
+            f"{name}: is listed and does not exist" for name in sorted(listed - names)
         ]
 
     def complaints(self, sources: list[Source]) -> list[str]:
@@ -93,9 +102,9 @@ class Layers:
         for (user, owner), words in sorted(arrows.items()):
             shown = ", ".join(sorted(words))
             if self.heights[user] < self.heights[owner]:
-                found.append(f"{user}.c: uses {shown} of {owner}.c, which lies above")
+                found.append(f"{user}: uses {shown} of {owner}, which lies above")
             elif (owner, user) in arrows and self.beside(user, owner):
-                found.append(f"{user}.c: uses {shown} of {owner}.c, which uses it too")
+                found.append(f"{user}: uses {shown} of {owner}, which uses it too")
         return found
 
     def beside(self, one: str, other: str) -> bool:
@@ -107,6 +116,8 @@ class Layers:
         owners = {name: source.name for source in sources for name in source.offers()}
         arrows: dict[tuple[str, str], set[str]] = {}
         for source in sources:
+            for header in source.headers & self.heights.keys() - self.interfaces:
+                arrows.setdefault((source.name, header), set()).add(f"{header}.h")
             for word in source.uses() & owners.keys():
                 if owners[word] == source.name or (source.name, word) in self.excepted:
                     continue
@@ -117,4 +128,4 @@ class Layers:
 def check() -> list[str]:
     """Check the core."""
     directory, layers = Layers.load()
-    return layers.complaints([Source.read(path) for path in directory.glob("*.c")])
+    return layers.complaints([Source.read(path) for path in directory.glob("*.[ch]")])

@@ -22,7 +22,7 @@ MISSING = 2
 
 # What the tree has to have for all that is tried; linking the rest takes its time.
 LEFT_OUT = re.compile(
-    r"(obj|\.lab-|sound|net|fs|samples|rust"
+    r"(obj|\.lab-|sound|net|samples|rust"
     r"|arch/(?!x86|Kconfig)|drivers/(?!hv|virtio|xen|base|[A-Z])"
     r"|tools/(?!mm|testing)|tools/testing/(?!kunit|vma))"
 )

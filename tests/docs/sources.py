@@ -33,6 +33,11 @@ def source(name: str) -> str:
     return text(CORE / name)
 
 
+def core() -> str:
+    """Return all source files of the core, whichever has what is looked for."""
+    return "".join(map(text, sorted(CORE.glob("*.c"))))
+
+
 # --- the code
 
 
@@ -49,11 +54,11 @@ def attributes() -> set[str]:
 
 
 def constant(name: str) -> int:
-    """Return the value of a macro of internal.h: a number or a shifted one."""
+    """Return the value of a macro of tunables.h: a number or a shifted one."""
     found = re.search(
-        rf"#define {name}\s+(?:(\d+)|\((\d+)U? << (\d+)\))", source("internal.h")
+        rf"#define {name}\s+(?:(\d+)|\((\d+)U? << (\d+)\))", source("tunables.h")
     )
-    assert found, f"internal.h does not define {name} as a number"
+    assert found, f"tunables.h does not define {name} as a number"
     return int(found[1]) if found[1] else int(found[2]) << int(found[3])
 
 
@@ -73,9 +78,10 @@ def limits() -> dict[str, str]:
 def defaults() -> dict[str, str]:
     """Return the initial value of each tunable."""
     initial = re.search(
-        r"struct fpr_tunables fpr_tunables\b.*?\{(.*?)\}", source("core.c"), re.DOTALL
-    )
-    assert initial, "core.c does not initialise fpr_tunables"
+        r"^struct fpr_tunables fpr_tunables\b[^;]*?\{(.*?)\}", core(),
+        re.DOTALL | re.MULTILINE,
+    )  # fmt: skip
+    assert initial, "the core does not initialise fpr_tunables"
     values = [
         (name, str(constant(value)) if value.startswith("FPR_") else value)
         for name, value in re.findall(r"\.(\w+) = (\w+),", initial[1])
@@ -85,7 +91,7 @@ def defaults() -> dict[str, str]:
 
 def parameters() -> set[str]:
     """Return the boot parameters, without their prefix."""
-    return set(re.findall(r"^module_param_cb\((\w+),", source("core.c"), re.MULTILINE))
+    return set(re.findall(r"^module_param_cb\((\w+),", core(), re.MULTILINE))
 
 
 def _fields(definition: str) -> set[str]:

@@ -9,7 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/sizes.h>
 
-#include "../internal.h"
+#include "internals.h"
 #include "test_memory.h"
 
 /* Longer than the ranges of all tests, but for those that count no pages. */
@@ -344,7 +344,8 @@ static void test_batch_is_bounded(struct kunit *test)
 	struct fpr_batch *batch = &bt->batch;
 
 	set_up_batch(test, 8, true);
-	fpr_batch_reset(batch, ULONG_MAX, ULONG_MAX);
+	fpr_batch_reset(batch, ULONG_MAX);
+	batch->spare = ULONG_MAX;
 	KUNIT_EXPECT_FALSE(test, fpr_batch_full(batch, 2 * most));
 	batch->isolated_pages = most - 8;
 	KUNIT_EXPECT_FALSE(test, fpr_batch_full(batch, 8));

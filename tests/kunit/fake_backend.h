@@ -10,7 +10,7 @@
 #include <linux/completion.h>
 #include <linux/spinlock.h>
 
-#include "../internal.h"
+#include "internals.h"
 
 #define FAKE_MAX_ENTRIES	65536
 #define FAKE_MAX_CALLS		32

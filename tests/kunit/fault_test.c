@@ -11,7 +11,7 @@
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

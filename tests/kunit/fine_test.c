@@ -11,7 +11,7 @@
 
 #include "../../internal.h"
 #include "../hook.h"
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

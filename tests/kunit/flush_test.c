@@ -10,7 +10,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

@@ -17,7 +17,7 @@
 
 #include "../../internal.h"
 #include "../hook.h"
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 
@@ -302,20 +302,6 @@ static void test_dirty_limit(struct kunit *test)
 	KUNIT_EXPECT_GE(test, after, before + held / 10);
 }
 
-/* What may not come back is not available. */
-static void test_available(struct kunit *test)
-{
-	struct test_block *blocks[NR_BLOCKS];
-	unsigned long held;
-	long before;
-
-	hold(test, blocks);
-	held = fpr_held_pages(NULL);
-	before = si_mem_available();
-	restore_everything(test, page_zone(blocks[0]->page));
-	KUNIT_EXPECT_GE(test, si_mem_available(), before + (long)held / 2);
-}
-
 #ifdef CONFIG_DAMON
 static bool is_active(void *context)
 {
@@ -547,7 +533,6 @@ static struct kunit_case held_cases[] = {
 	KUNIT_CASE(test_accounting),
 	KUNIT_CASE(test_count_of_free_pages),
 	KUNIT_CASE(test_dirty_limit),
-	KUNIT_CASE(test_available),
 #ifdef CONFIG_DAMON
 	KUNIT_CASE(test_damon_watermark),
 #endif

@@ -7,7 +7,7 @@
 #include <linux/limits.h>
 #include <linux/prandom.h>
 
-#include "../internal.h"
+#include "internals.h"
 
 /* === Age === */
 

@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 
 #include "../hook.h"
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

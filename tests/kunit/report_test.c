@@ -14,7 +14,7 @@
 #include <linux/vmstat.h>
 
 #include "../../internal.h"
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

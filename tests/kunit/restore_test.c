@@ -19,7 +19,7 @@
 
 #include "../../internal.h"
 #include "../hook.h"
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 
@@ -439,8 +439,8 @@ static unsigned int count_restored(struct test_block **blocks)
 	return nr;
 }
 
-/* Allocations get all others, whichever it is. */
-static void test_others_come_back(struct kunit *test)
+/* Allocations get all others, wherever it is in the list. */
+static void others_come_back(struct kunit *test, unsigned int which)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
@@ -448,14 +448,24 @@ static void test_others_come_back(struct kunit *test)
 	unsigned long held = page_reporting_held(zone);
 	unsigned int i;
 
-	be_stubborn(test, blocks, NR_BLOCKS - 1);
+	be_stubborn(test, blocks, which);
 	for (i = 0; i < 20 * NR_BLOCKS && page_reporting_held(zone) > BLOCK_PAGES;
 	     i++)
 		if (!restore_one(zone, 0, 0))
 			msleep(20);
 	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), BLOCK_PAGES);
 	KUNIT_EXPECT_EQ(test, fake->restored, held - BLOCK_PAGES);
-	KUNIT_EXPECT_FALSE(test, is_restored(blocks[NR_BLOCKS - 1]));
+	KUNIT_EXPECT_FALSE(test, is_restored(blocks[which]));
+}
+
+static void test_others_than_first(struct kunit *test)
+{
+	others_come_back(test, 0);
+}
+
+static void test_others_than_last(struct kunit *test)
+{
+	others_come_back(test, NR_BLOCKS - 1);
 }
 
 /* A single small block is not in the way of larger ones. */
@@ -826,7 +836,8 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(test_allocation_fails_cleanly),
 	KUNIT_CASE(test_range_that_stays),
 	KUNIT_CASE(test_limit_that_is_not_met),
-	KUNIT_CASE(test_others_come_back),
+	KUNIT_CASE(test_others_than_first),
+	KUNIT_CASE(test_others_than_last),
 	KUNIT_CASE(test_other_orders_come_back),
 	KUNIT_CASE(test_limit_but_for_one),
 	KUNIT_CASE(test_limit_bit_by_bit),

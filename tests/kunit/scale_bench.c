@@ -29,7 +29,7 @@
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 
-#include "../internal.h"
+#include "internals.h"
 
 #define CAPACITY	PAGE_REPORTING_CAPACITY
 #define REPEATS		3

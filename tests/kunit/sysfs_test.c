@@ -10,7 +10,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

@@ -11,7 +11,7 @@
 #include <trace/events/page_reporting.h>
 
 #include "../hook.h"
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

@@ -10,7 +10,7 @@
 #include <linux/page-isolation.h>
 #include <linux/pageblock-flags.h>
 
-#include "../internal.h"
+#include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
 

@@ -33,7 +33,20 @@ def test_up_is_not() -> None:
         "inlined": "bool __inlined(void)\n{\n}\n",
     }.items():
         found = complaints(low=f"int low(void)\n{{\n\t{name};\n}}\n", high=code)
-        assert found == [f"low.c: uses {name} of high.c, which lies above"]
+        assert found == [f"low: uses {name} of high, which lies above"]
+
+
+def test_headers() -> None:
+    """A file includes its own header, lower ones, and interfaces."""
+    layers = Layers(LAYERS.heights, interfaces={"beside"})
+    low, high = Source("low", ""), Source("high", "", frozenset({"low"}))
+    beside = Source("beside", "")
+    assert not layers.complaints([low, high, beside])
+    low = Source("low", "", frozenset({"beside"}))
+    assert not layers.complaints([low, high, beside])
+    low = Source("low", "", frozenset({"high"}))
+    found = layers.complaints([low, high, beside])
+    assert found == ["low: uses high.h of high, which lies above"]
 
 
 def test_no_circle_beside() -> None:
@@ -53,8 +66,8 @@ def test_exception() -> None:
 def test_list_is_complete() -> None:
     """A file that is not listed is an error, as is one that is not there."""
     found = LAYERS.complaints([Source("low", ""), Source("new", "")])
-    assert "new.c: is in no layer" in found
-    assert "high.c: is listed and does not exist" in found
+    assert "new: is in no layer" in found
+    assert "high: is listed and does not exist" in found
 
 
 def test_comments_do_not_count(tmp_path: Path) -> None:

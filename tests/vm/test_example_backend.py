@@ -65,11 +65,15 @@ def test_refused_memory_is_offered_again(vm: Vm) -> None:
     """Entries that the example marks as failed stay pending."""
     wait_drained(vm)
     vm.write(f"{PARAMETERS}/refuse", 1)
-    free_some(vm, "failed_kb")
+    before = stat(vm, "failed_kb")
+    vm.run("touch-free 512")
+    wait_until(lambda: stat(vm, "failed_kb") > before, "memory refused")
     assert int(vm.read(f"{SYSFS}/pending_kb")) >= 128 << 10
     assert backend(vm) == "example_backend"
 
     vm.write(f"{PARAMETERS}/refuse", 0)
+    # nobody waits for the end of the back-off
+    tune(vm, enabled=1)
     wait_drained(vm)
     tune(vm, enabled=0)
     wait_until(lambda: taken_kib(vm) == stat(vm, "reported_kb"), "the same count")

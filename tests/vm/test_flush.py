@@ -80,11 +80,13 @@ def test_flush_without_backend(vm: Vm) -> None:
 def migrate_to_nowhere(vm: Vm, _: Path) -> None:
     """Save the guest as for a migration to a file, and let it go on."""
     vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
+
+    def status() -> str:
+        return str(vm.qmp.execute("query-migrate").get("status"))
+
     ended = ("completed", "failed", "cancelled")
-    wait_until(
-        lambda: vm.qmp.execute("query-migrate").get("status") in ended, "the save", 600
-    )
-    assert vm.qmp.execute("query-migrate")["status"] == "completed"
+    wait_until(lambda: status() in ended, "the save", 600)
+    assert status() == "completed"
     vm.qmp.execute("cont")
 
 
@@ -95,7 +97,7 @@ def wait_job(vm: Vm, job: str) -> None:
         jobs = vm.qmp.execute("query-jobs")
         return next(found for found in jobs if found["id"] == job)
 
-    wait_until(lambda: find()["status"] == "concluded", job, 600)
+    wait_until(lambda: str(find()["status"]) == "concluded", job, 600)
     assert "error" not in find(), find()
     vm.qmp.execute("job-dismiss", {"id": job})
 

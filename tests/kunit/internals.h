@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Free page reporting: everything that the core's files tell each other, for
+ * KUnit tests.
+ */
+#ifndef _MM_PAGE_REPORTING_INTERNALS_H
+#define _MM_PAGE_REPORTING_INTERNALS_H
+
+#include "../backend.h"
+#include "../batch.h"
+#include "../cycle.h"
+#include "../flush.h"
+#include "../freelist.h"
+#include "../held.h"
+#include "../order.h"
+#include "../policy.h"
+#include "../reserve.h"
+#include "../table.h"
+#include "../tracker.h"
+#include "../tunables.h"
+#include "../words.h"
+
+#endif /* _MM_PAGE_REPORTING_INTERNALS_H */
