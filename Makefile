@@ -96,7 +96,7 @@ demo: kernels image ## show freed memory coming back: build/report/demo.png
 	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
-BENCHMARKS := density memhog page_fault scale discard build policy xen
+BENCHMARKS := density memhog page_fault scale hold discard build policy xen
 BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench.py
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
@@ -114,6 +114,9 @@ bench-page_fault: kernels image ## what does reporting cost a page fault?
 
 bench-scale: kernels image ## what does a pass cost with up to 4 TiB?
 	@$(BENCH) scale
+
+bench-hold: image ## for how long is zone->lock held?
+	@$(BENCH) hold
 
 bench-discard: kernels image ## should the host use MADV_DONTNEED or MADV_FREE?
 	@$(BENCH) discard

@@ -17,6 +17,14 @@ NOPR = kernels.Kernel(
     "nopr", paths.STOCK_TREE, "obj-nopr", ("guest.config", "none.config")
 )
 
+# With events for interrupts that go off and on.
+IRQSOFF = kernels.Kernel(
+    "irqsoff", paths.TREE, "obj-irqsoff", ("guest.config", "irqsoff.config")
+)
+STOCK_IRQSOFF = kernels.Kernel(
+    "stock-irqsoff", paths.STOCK_TREE, "obj-irqsoff", IRQSOFF.fragments
+)
+
 
 def build(wanted: Iterable[str]) -> None:
     """Bring those of the kernels up to date that are wanted, by their names."""
@@ -25,8 +33,9 @@ def build(wanted: Iterable[str]) -> None:
         with paths.locked("stock250-tree"):
             prepare()
         kernels.build(STOCK250)
-    if NOPR.name in names:
-        kernels.build(NOPR)
+    for kernel in (NOPR, IRQSOFF, STOCK_IRQSOFF):
+        if kernel.name in names:
+            kernels.build(kernel)
 
 
 def prepare() -> None:

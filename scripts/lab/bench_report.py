@@ -27,6 +27,7 @@ from lab import (
     bench_density,
     bench_discard,
     bench_fault,
+    bench_hold,
     bench_memhog,
     bench_policy,
     bench_scale,
@@ -49,6 +50,7 @@ SECTIONS: dict[str, tuple[Benchmark, Callable[[Results], Section]]] = {
         (bench_build.BENCHMARK, bench_build.describe),
         (bench_fault.BENCHMARK, bench_fault.describe),
         (bench_scale.BENCHMARK, bench_scale.describe),
+        (bench_hold.BENCHMARK, bench_hold.describe),
         (bench_discard.BENCHMARK, bench_discard.describe),
         (bench_xen.BENCHMARK, bench_xen.describe),
     )

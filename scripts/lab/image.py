@@ -85,23 +85,29 @@ def module_sources() -> dict[Path, bytes]:
 
 
 def compile_modules() -> list[Path]:
-    """Build the guest modules against build/ours; a warning is an error."""
-    kernel = kernels.KERNELS["ours"]
-    if not (kernel.objects / "Module.symvers").exists():
-        raise ImageError("build/ours is not built, run `make kernels`")
+    """Build the guest modules against build/ours."""
     sources = module_sources()
     if MODULES.exists():
         here = {path.relative_to(MODULES).parts[0] for path in MODULES.glob("*/*.c")}
         for gone in here - {path.parts[0] for path in sources}:
             shutil.rmtree(MODULES / gone)
+    return compile_in(MODULES, kernels.KERNELS["ours"], sources)
+
+
+def compile_in(
+    folder: Path, kernel: kernels.Kernel, sources: dict[Path, bytes]
+) -> list[Path]:
+    """Build modules in a folder against a kernel; a warning is an error."""
+    if not (kernel.objects / "Module.symvers").exists():
+        raise ImageError(f"build/{kernel.name} is not built, run `make kernels`")
     for name, data in sources.items():
-        put(MODULES / name, data)
+        put(folder / name, data)
     command = kernels.make_command(
-        kernel, f"M={MODULES}", "KCFLAGS=-Werror", "modules"
+        kernel, f"M={folder}", "KCFLAGS=-Werror", "modules"
     )
     run([*command], "building the guest modules")
     names = sorted({path.parts[0] for path in sources if len(path.parts) > 1})
-    return [MODULES / name / f"{name}.ko" for name in names]
+    return [folder / name / f"{name}.ko" for name in names]
 
 
 def libraries(program: Path) -> list[Path]:
@@ -173,6 +179,28 @@ def build_perf_image() -> Path:
         install(root, PERF)
         put(PERF_IMAGE, IMAGE.read_bytes() + pack(root))
     return PERF_IMAGE
+
+
+def kernel_image(kernel: kernels.Kernel) -> Path:
+    """Return the image for another kernel, whether it was built or not."""
+    return paths.BUILD / f"initramfs-{kernel.name}.gz"
+
+
+def build_kernel_image(kernel: kernels.Kernel, module: str) -> Path:
+    """Build the image for another kernel: with a module that was made for it."""
+    folder = paths.BUILD / f"guest-modules-{kernel.name}"
+    own = {
+        path: data for path, data in module_sources().items() if path.parts[0] == module
+    }
+    own[Path("Kbuild")] = f"obj-m += {module}/\n".encode()
+    with paths.locked("image"):
+        root = STAGE / kernel.name
+        shutil.rmtree(root, ignore_errors=True)
+        (root / "modules").mkdir(parents=True)
+        for built in compile_in(folder, kernel, own):
+            shutil.copy(built, root / "modules")
+        put(kernel_image(kernel), IMAGE.read_bytes() + pack(root))
+    return kernel_image(kernel)
 
 
 def main() -> int:

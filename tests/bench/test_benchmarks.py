@@ -60,6 +60,11 @@ CASES = (
         lambda found: {row[0] for row in found["series"]} == {"walk", "tracker"},
     ),
     Case(
+        "hold", "poisoned", "ours",
+        lambda found: len(found["series"]) == 9
+        and all(row["functions"]["fpr_return_pages"] > 0 for row in found["series"]),
+    ),
+    Case(
         "discard", "reuse-1", "free",
         lambda found: found["lazy_mib"][-1] > found["touched_mib"] / 2,
     ),

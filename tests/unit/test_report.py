@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import bench_build, bench_discard, bench_report, bench_scale
+from lab import bench_build, bench_discard, bench_hold, bench_report, bench_scale
 from lab.bench_html import size_note
 from lab.bench_report import KEPT, Chapter, load
 from lab.bench_rst import chapters_of, document
@@ -144,3 +144,55 @@ def test_discard_is_drawn(tmp_path: Path) -> None:
         patch.setattr(bench_discard, "save", look)
         bench_discard.draw(results, tmp_path, "discard")
     assert bars == [2, 2, 2]
+
+
+SYSTEM_MAP = """\
+ffffffff80000100 T _stext
+ffffffff80000200 T _raw_spin_unlock_irqrestore
+ffffffff80000300 t fpr_return_pages.isra.0
+ffffffff80000400 T get_page_from_freelist
+ffffffff80900000 D fpr_tunables
+"""
+# Where the spans ended: in a function, in one that a wrapper was called by.
+HISTOGRAM = """\
+# event histogram
+{ caller:        266, parent:        532 } hitcount:          7
+\tmax:      81000  ns:      81000
+{ caller:        530, parent:          0 } hitcount:          9
+\tmax:        700  ns:        700
+{ caller:        260, parent:        784 } hitcount:          2
+\tmax:      12000  ns:      12000
+{ caller:        288, parent:        784 } hitcount:          2
+\tmax:       9000  ns:       9000
+"""
+
+
+def test_spans_are_charged_to_functions(tmp_path: Path) -> None:
+    """A lock function is not the one to blame, but who called it."""
+    path = tmp_path / "System.map"
+    path.write_text(SYSTEM_MAP, encoding="utf-8")
+    spans = bench_hold.parse(HISTOGRAM, bench_hold.Symbols(path))
+    assert spans == {"fpr_return_pages": 81_000, "get_page_from_freelist": 12_000}
+
+
+@pytest.mark.parametrize(
+    "times, at_most, constant",
+    [
+        ({32: 10, 256: 41, 1024: 42}, "reached", "reached"),
+        ({32: 30, 256: 31, 1024: 99}, "reached", "missed"),
+        ({32: 140, 256: 141, 1024: 142}, "missed", "reached"),
+    ],
+)
+def test_verdict_on_the_longest_hold(
+    times: dict[int, int], at_most: str, constant: str
+) -> None:
+    """Too long is one thing, to grow with the batch another."""
+    series = [
+        bench_hold.row(order, capacity, {"fpr_work": us * 1000, "vfree": 7000})
+        for order in bench_hold.ORDERS
+        for capacity, us in times.items()
+    ]
+    section = bench_hold.describe({"whole/ours": {"series": series}})
+    assert f"At most 100 us: {at_most}." in section.reading[0]
+    assert f"constant: {constant}." in section.reading[0]
+    assert "vfree" in section.tables[0].rows[0][3]
