@@ -37,7 +37,7 @@ ENDED = 254
 TIMED_OUT = 143
 
 # How much of its log a domain that failed leaves in the message.
-LOG_LINES = 25
+LOG_LINES = 50
 ACCOUNT_SECONDS = 10
 GENERAL = re.compile(
     r"General information for domain (\d+):\s.*?nr_pages=(\d+)", re.DOTALL
@@ -223,7 +223,8 @@ class Domain(Guest):
         """Copy what the domain has printed, and Xen about it, to build/logs."""
         path = LOGS / f"{self.host.name}-{self.name}.log"
         printed = self.host.try_run(f"cat {self.log}").output.splitlines()
-        about = re.compile(rf"\(XEN\).*\b[dD](omain |om)?{self._id}\b")
+        # But not that it looked at the state of an HVM domain's devices.
+        about = re.compile(rf"\(XEN\)(?!.* save: ).*\b[dD](omain |om)?{self._id}\b")
         said = filter(about.search, self.host.console_text().splitlines())
         path.write_text("".join(f"{line}\n" for line in (*printed, *said)))
         return path
