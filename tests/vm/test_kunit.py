@@ -51,12 +51,14 @@ def test_kunit_suites_pass(debug_vm: Vm) -> None:
 def test_stress_with_lock_checks(debug_vm: Vm) -> None:
     """Freeing, reporting, unbinding and changing the order: no complaint."""
     debug_vm.add_balloon()
+    # Without ACPI nobody tells the kernel.
+    debug_vm.write("/sys/bus/pci/rescan", 1)
     wait_until(lambda: backend(debug_vm) == "virtio-balloon", "the backend")
     be_aggressive(debug_vm)
     debug_vm.run("integrity -t 4 -m 128 -s 20 >/tmp/integrity 2>&1 &")
     for order in (9, 0, 5, 10, 9):
         tune(debug_vm, order=order)
         bind(debug_vm, unbind(debug_vm))
-    wait_until(lambda: "word" in debug_vm.read("/tmp/integrity"), "the verdict")
+    wait_until(lambda: "word" in debug_vm.read("/tmp/integrity"), "the verdict", 300)
     assert "no wrong word" in debug_vm.read("/tmp/integrity")
     assert_reports(debug_vm)
