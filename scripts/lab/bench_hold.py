@@ -21,7 +21,7 @@ from typing import Any
 
 from lab import bench_kernel, image
 from lab.bench_guest import SYSFS, Bench, Result, start_program, wait_output
-from lab.bench_plot import SHADES, panels, save, style
+from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Measure, Results, Step
 from lab.bench_section import Section, Table, show, verdict
 from lab.demo import Variant
@@ -313,7 +313,7 @@ def draw_layout(axes: Any, results: Results, layout: str) -> None:
     axes.set_ylim(bottom=1)
     axes.set_xticks(CAPACITIES, [f"{capacity}" for capacity in CAPACITIES])
     axes.set_xlabel("entries in a batch, at most")
-    axes.legend(frameon=False, fontsize=7, loc="lower right")
+    legend(axes, 2)
 
 
 def describe(results: Results) -> Section:

@@ -59,6 +59,7 @@ REACHES = {
     "bench-density": GUEST,
     "bench-memhog": GUEST,
     "bench-page_fault": [("qemu-system-x86_64", "build/nopr/")],
+    "bench-hold": [("qemu-system-x86_64", "build/irqsoff/")],
     "bench-scale": [("linux", "page_reporting_scale")],
     "bench-discard": GUEST,
     "bench-build": GUEST,
