@@ -140,18 +140,6 @@ static void fpr_leave_to_block(struct fpr_zone *fz, unsigned long pfn)
 }
 
 /*
- * Take a block that is about to be reported off the tracker.  One that was
- * held back for nothing makes the reserve smaller.
- */
-static void fpr_take_block(struct fpr_zone *fz, const struct fpr_scan *scan,
-			   unsigned long pfn)
-{
-	if (fpr_block_expired(fz, pfn, scan))
-		fpr_release_reserve(fz, fpr_block_pages(fz));
-	fpr_clear_pending(fz, pfn);
-}
-
-/*
  * Move the due blocks of a free list entry from the tracker to the batch.
  * Returns false if there was no room for all of them.
  */
@@ -164,12 +152,13 @@ static bool fpr_take_due(struct fpr_zone *fz, const struct fpr_scan *scan,
 	bool room = true;
 
 	while (room && fpr_next_due(fz, run.pfn, end, scan, &run)) {
-		unsigned long pfn = run.pfn;
+		unsigned long expired;
 
 		room = fpr_batch_add(batch, &run);
-		for (run.pfn += run.nr_pages; pfn < run.pfn;
-		     pfn += fpr_block_pages(fz))
-			fpr_take_block(fz, scan, pfn);
+		expired = fpr_take_run(fz, &run, scan);
+		/* What was held back for nothing makes the reserve smaller. */
+		fpr_release_reserve(fz, expired << fz->order);
+		run.pfn += run.nr_pages;
 	}
 	return room;
 }

@@ -336,15 +336,45 @@ bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
 	       fpr_due(scan, segment->stamp[bit]);
 }
 
-/* Has the block at @pfn been held back as long as it may be? */
-bool fpr_block_expired(struct fpr_zone *fz, unsigned long pfn,
-		       const struct fpr_scan *scan)
+/* How many of these blocks have been held back as long as any may be? */
+static unsigned long fpr_count_expired(const struct fpr_segment *segment,
+				       unsigned long bits,
+				       const struct fpr_scan *scan)
 {
-	struct fpr_segment *segment;
+	unsigned long expired = 0;
+	unsigned int bit;
 
-	segment = fpr_segment(fz, fpr_segment_index(fz, pfn));
-	return segment &&
-	       fpr_expired(scan, segment->stamp[fpr_block_bit(fz, pfn)]);
+	for_each_set_bit(bit, &bits, FPR_SEGMENT_BLOCKS)
+		expired += fpr_expired(scan, segment->stamp[bit]);
+	return expired;
+}
+
+/*
+ * The blocks of @range are about to be reported: nothing of them is pending any
+ * more.  Returns how many of those that were had been held back in vain.
+ */
+unsigned long fpr_take_run(struct fpr_zone *fz, const struct fpr_range *range,
+			   const struct fpr_scan *scan)
+{
+	unsigned long pfn, expired = 0, end = range->pfn + range->nr_pages;
+	unsigned int run;
+
+	for (pfn = range->pfn; pfn < end;
+	     pfn += (unsigned long)run << fz->order) {
+		unsigned long index = fpr_segment_index(fz, pfn);
+		struct fpr_segment *segment = fpr_segment(fz, index);
+		unsigned long bits;
+
+		run = fpr_run(fz, pfn, end);
+		if (!segment)
+			continue;
+		bits = fpr_run_bits(fz, pfn, run) & segment->pending;
+		/* Without a reserve nothing was held back. */
+		if (fz->reserve)
+			expired += fpr_count_expired(segment, bits, scan);
+		fpr_unset_pending(fz, index, segment, bits);
+	}
+	return expired;
 }
 
 /*

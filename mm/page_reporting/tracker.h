@@ -100,8 +100,8 @@ bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
 bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
 		   const struct fpr_scan *scan);
-bool fpr_block_expired(struct fpr_zone *fz, unsigned long pfn,
-		       const struct fpr_scan *scan);
+unsigned long fpr_take_run(struct fpr_zone *fz, const struct fpr_range *range,
+			   const struct fpr_scan *scan);
 bool fpr_next_due(struct fpr_zone *fz, unsigned long pfn, unsigned long end,
 		  const struct fpr_scan *scan, struct fpr_range *range);
 unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,

@@ -707,8 +707,7 @@ static void test_outside(struct kunit *test)
 						     tt->now));
 		KUNIT_EXPECT_FALSE(test, fpr_block_due(tt->fz, range.pfn,
 						       &scan));
-		KUNIT_EXPECT_FALSE(test, fpr_block_expired(tt->fz, range.pfn,
-							   &scan));
+		KUNIT_EXPECT_EQ(test, 0, fpr_take_run(tt->fz, &range, &scan));
 	}
 	fpr_forget_reported(tt->fz, tt->fz->nr_segments, tt->now);
 	spin_unlock_irq(&tt->zone.lock);
@@ -791,7 +790,6 @@ static void test_clock_wraps(struct kunit *test)
 static void test_reserve(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
-	struct fpr_scan scan = {};
 
 	set_up(test);
 	spin_lock_irq(&tt->zone.lock);
@@ -808,14 +806,42 @@ static void test_reserve(struct kunit *test)
 	fpr_release_reserve(tt->fz, 537);
 	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 0);
 
-	/* All blocks here are as old as the set-up. */
-	scan.ceiling = 30;
-	scan.now = tt->now + 29;
-	KUNIT_EXPECT_FALSE(test, fpr_block_expired(tt->fz, model_pfn(tt, 0),
-						   &scan));
-	scan.now++;
-	KUNIT_EXPECT_TRUE(test, fpr_block_expired(tt->fz, model_pfn(tt, 0),
-						  &scan));
+	spin_unlock_irq(&tt->zone.lock);
+}
+
+/* A run that is taken is not pending, and tells what was held back in vain. */
+static void test_take_run(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	struct fpr_scan scan = { .ceiling = 30 };
+	struct fpr_range range;
+	unsigned long before;
+
+	set_up(test);
+	spin_lock_irq(&tt->zone.lock);
+	range.pfn = model_pfn(tt, 0);
+	range.nr_pages = 3 * tt->block_pages;
+	fpr_mark_pending(tt->fz, &range, tt->now);
+	before = tt->fz->nr_pending;
+	tt->fz->reserve = 1;
+
+	/* Of the three, the one in the middle is younger. */
+	range.pfn += tt->block_pages;
+	range.nr_pages = tt->block_pages;
+	fpr_mark_pending(tt->fz, &range, tt->now + 1);
+	range.pfn -= tt->block_pages;
+	range.nr_pages = 3 * tt->block_pages;
+	scan.now = tt->now + 30;
+	KUNIT_EXPECT_EQ(test, 2, fpr_take_run(tt->fz, &range, &scan));
+	KUNIT_EXPECT_EQ(test, tt->fz->nr_pending, before - 3);
+	KUNIT_EXPECT_FALSE(test, fpr_clear_pending(tt->fz, range.pfn));
+
+	/* It is gone, and without a reserve nothing is held back. */
+	KUNIT_EXPECT_EQ(test, 0, fpr_take_run(tt->fz, &range, &scan));
+	fpr_mark_pending(tt->fz, &range, tt->now);
+	tt->fz->reserve = 0;
+	KUNIT_EXPECT_EQ(test, 0, fpr_take_run(tt->fz, &range, &scan));
+	KUNIT_EXPECT_EQ(test, tt->fz->nr_pending, before - 3);
 	spin_unlock_irq(&tt->zone.lock);
 }
 
@@ -839,6 +865,7 @@ static struct kunit_case tracker_cases[] = {
 	KUNIT_CASE_PARAM(test_inherit, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_clock_wraps, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_reserve, geometry_gen_params),
+	KUNIT_CASE_PARAM(test_take_run, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_random_steps, geometry_gen_params),
 	{}
 };
