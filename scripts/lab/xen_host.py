@@ -30,7 +30,9 @@ XEN_ARGUMENTS = (
     " dom0_max_vcpus=1 smap=0 xsave=0"
 )
 XL = "/tmp"
-BOOT_SECONDS = 120
+# A guard against hanging for ever: with much else to do, the firmware of an HVM
+# domain alone takes minutes.
+BOOT_SECONDS = 600
 
 # What in-domain and timeout, both in dom0, say with their exit status.
 ENDED = 254
@@ -111,7 +113,12 @@ class XenHost(Vm):
         domain = Domain(self, name, kind)
         domain.configure(mib, cpus, append, settings)
         domain.create()
-        domain.connect()
+        try:
+            domain.connect()
+        except VmError:
+            # Its name and memory are wanted by the next one.
+            domain.destroy()
+            raise
         return domain
 
     def id(self) -> int:
@@ -178,7 +185,7 @@ class Domain(Guest):
 
     def create(self, options: str = "") -> None:
         """Create it, for example paused with -p."""
-        self.host.run(f"xl create {options} {self.config}", timeout=120)
+        self.host.run(f"xl create {options} {self.config}", timeout=BOOT_SECONDS)
 
     def connect(self) -> None:
         """Wait until the domain takes commands."""
@@ -186,8 +193,10 @@ class Domain(Guest):
         waited = self.host.try_run(
             f"timeout {BOOT_SECONDS} in-domain {self._tty}", BOOT_SECONDS + 10
         )
+        if waited.status == TIMED_OUT:
+            self._fail(f"did not boot within {BOOT_SECONDS} s")
         if waited.status:
-            self._fail("did not boot")
+            self._fail("ended while it booted")
 
     def identify(self) -> None:
         """Find out its number and its console, which are new after a restore."""
