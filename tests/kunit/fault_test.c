@@ -186,11 +186,12 @@ static void test_entries_fail_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, backend->entry_backoff, 0);
 }
 
+/* Is it going to wait long enough for the test to step in? */
 static bool waits_to_retry(void *context)
 {
 	struct fpr_backend *backend = context;
 
-	return READ_ONCE(backend->backoff) && !work_busy(&backend->work);
+	return READ_ONCE(backend->backoff) >= HZ && !work_busy(&backend->work);
 }
 
 /* Enabling forgives: nobody waits for the end of a long back-off. */
@@ -203,15 +204,15 @@ static void test_enabling_ends_backoff(struct kunit *test)
 	start(test);
 	backend = fake_core(fake);
 	fake->error = -EAGAIN;
-	fake->nr_errors = 1;
-	fpr_set_enabled(false);
+	fake->nr_errors = UINT_MAX;
 	test_block_free(block);
-	backend->backoff = 30 * HZ;
-	backend->retry_at = jiffies;
-	fpr_set_enabled(true);
 	KUNIT_ASSERT_TRUE(test, fake_wait(waits_to_retry, backend));
-	WRITE_ONCE(backend->backoff, FPR_BACKOFF_MAX);
+	spin_lock_irq(&fake->lock);
+	fake->nr_errors = 0;
+	spin_unlock_irq(&fake->lock);
+	/* Longer than the test has patience. */
 	backend->retry_at = jiffies + FPR_BACKOFF_MAX;
+	WRITE_ONCE(backend->backoff, FPR_BACKOFF_MAX);
 	fpr_set_enabled(true);
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw_once(fake, block));
