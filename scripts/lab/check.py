@@ -22,7 +22,7 @@ CHECKED = kernels.Kernel(
     "check",
     paths.TREE,
     "obj-check",
-    ("guest.config", "kunit.config", "bench.config"),
+    ("guest.config", "kunit.config", "bench.config", "check.config"),
 )
 
 # Where checkpatch is not followed: the type, the files, the reason.

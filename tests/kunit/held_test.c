@@ -260,10 +260,13 @@ static unsigned long pages_on_free_lists(const struct zone *zone)
 static bool counts_what_can_be_had(void *context)
 {
 	struct zone *zone = context;
+	bool equal;
 
-	guard(spinlock_irqsave)(&zone->lock);
-	return zone_page_state_snapshot(zone, NR_FREE_PAGES) ==
-	       pages_on_free_lists(zone);
+	spin_lock_irq(&zone->lock);
+	equal = zone_page_state_snapshot(zone, NR_FREE_PAGES) ==
+		pages_on_free_lists(zone);
+	spin_unlock_irq(&zone->lock);
+	return equal;
 }
 
 /*
