@@ -30,9 +30,6 @@ TRADED_MIB = 80
 CHECK = "integrity -t 1 -m 24 -s 100"
 TRADE = f"until [ -e /tmp/stop ]; do touch-free {TRADED_MIB}; sleep 1; done"
 
-# From memory freed to memory at Xen, with default settings.
-SECONDS = 5
-
 
 def goes_and_comes_back(guest: Domain | XenHost, mib: int) -> None:
     """Follow @mib of memory from the guest to Xen and back."""
@@ -90,6 +87,11 @@ def test_dom0(xen: XenHost) -> None:
     goes_and_comes_back(xen, 150)
 
 
+def traded(domain: Domain) -> bool:
+    """Has the domain taken back more than it gives away at a time?"""
+    return number(domain, "stats/restored_kb") > TRADED_MIB << 10
+
+
 def test_integrity_for_minutes(start: Start) -> None:
     """Memory that comes and goes all the time is right, on two processors as well.
 
@@ -109,7 +111,7 @@ def test_integrity_for_minutes(start: Start) -> None:
         for domain, account in zip(domains, before):
             domain.run("until grep -q status /tmp/log; do sleep 1; done", timeout=300)
             assert "no wrong word" in domain.read("/tmp/log")
-            assert number(domain, "stats/restored_kb") > TRADED_MIB << 10, "idle"
+            wait_until(lambda: traded(domain), "memory given away and taken back")
             domain.run("touch /tmp/stop")
             domain.run("until grep -q status /tmp/trade; do sleep 1; done", timeout=120)
             switch(domain, "off")
@@ -118,13 +120,11 @@ def test_integrity_for_minutes(start: Start) -> None:
 
 
 @pytest.mark.parametrize("domain", QUICK_KINDS, indirect=True)
-def test_soon(domain: Domain) -> None:
-    """Memory is at Xen seconds after it was freed, with default settings."""
+def test_by_itself(domain: Domain) -> None:
+    """Memory that is freed goes to Xen without a flush, with default settings."""
     domain.run("touch-free -s 1000 100 >/tmp/touched 2>&1 & echo $! >/tmp/pid")
     wait_until(lambda: domain.read("/tmp/touched") == "touched", "memory in use")
     switch(domain, "on")
     rest = settle(domain)
-    start = time.monotonic()
     domain.run("kill $(cat /tmp/pid)")
     wait_until(lambda: held_kib(domain) >= rest + (90 << 10), "memory with Xen")
-    assert time.monotonic() - start < SECONDS
