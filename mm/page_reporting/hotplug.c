@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 
 #include "backend.h"
@@ -135,8 +136,13 @@ static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
 
 	if (!static_key_enabled(&page_reporting_holding) && !fpr_lost_pages())
 		return 0;
-	/* What is in a batch that will be held is held when it is over. */
-	err = fpr_await_batch_at(zone, start_pfn, end_pfn);
+	/*
+	 * What is in a batch that will be held is held when it is over.  As
+	 * offlining itself, this goes on trying until a signal comes.
+	 */
+	do {
+		err = fpr_await_batch_at(zone, start_pfn, end_pfn);
+	} while (err && !signal_pending(current));
 	if (!err)
 		err = page_reporting_restore_range(start_pfn, end_pfn);
 	synchronize_rcu();
