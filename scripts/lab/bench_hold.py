@@ -183,9 +183,8 @@ def measured(bench: Bench, variant: Variant, layout: str) -> Result:
         kernel.name: kernel
         for kernel in (bench_kernel.IRQSOFF, bench_kernel.STOCK_IRQSOFF)
     }[variant.kernel]
-    symbols = Symbols(kernel.objects / "System.map")
     with booted(bench, variant, layout) as guest:
-        watch = Watch(guest, symbols)
+        watch = Watch(guest, Symbols(kernel.objects / "System.map"))
         rows = [
             found
             for order in ORDERS
