@@ -164,6 +164,42 @@ static unsigned long fpr_run_bits(const struct fpr_zone *fz, unsigned long pfn,
 	return GENMASK(first + run - 1, first);
 }
 
+/**
+ * struct fpr_part - the blocks of a range that lie in one segment
+ * @index:	number of the segment
+ * @segment:	the segment
+ * @bits:	the blocks
+ */
+struct fpr_part {
+	unsigned long index;
+	struct fpr_segment *segment;
+	unsigned long bits;
+};
+
+/*
+ * Take the next part off @rest, but for those where there is no memory.  Returns
+ * whether there was one.
+ */
+static bool fpr_next_part(struct fpr_zone *fz, struct fpr_range *rest,
+			  struct fpr_part *part)
+{
+	while (rest->nr_pages) {
+		unsigned int run = fpr_run(fz, rest->pfn,
+					   rest->pfn + rest->nr_pages);
+		unsigned long pages = min((unsigned long)run << fz->order,
+					  rest->nr_pages);
+
+		part->index = fpr_segment_index(fz, rest->pfn);
+		part->segment = fpr_segment(fz, part->index);
+		part->bits = fpr_run_bits(fz, rest->pfn, run);
+		rest->pfn += pages;
+		rest->nr_pages -= pages;
+		if (part->segment)
+			return true;
+	}
+	return false;
+}
+
 static void fpr_set_pending(struct fpr_zone *fz, unsigned long index,
 			    struct fpr_segment *segment, unsigned long bits,
 			    u32 now)
@@ -235,40 +271,23 @@ unsigned long fpr_mark_freed(struct fpr_zone *fz, unsigned long pfn,
 void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 		      u32 now)
 {
-	unsigned long pfn, end = range->pfn + range->nr_pages;
-	unsigned int run;
+	struct fpr_range rest = *range;
+	struct fpr_part part;
 
-	for (pfn = range->pfn; pfn < end;
-	     pfn += (unsigned long)run << fz->order) {
-		unsigned long index = fpr_segment_index(fz, pfn);
-		struct fpr_segment *segment = fpr_segment(fz, index);
-
-		run = fpr_run(fz, pfn, end);
-		if (segment)
-			fpr_set_pending(fz, index, segment,
-					fpr_run_bits(fz, pfn, run), now);
-	}
+	while (fpr_next_part(fz, &rest, &part))
+		fpr_set_pending(fz, part.index, part.segment, part.bits, now);
 }
 
 /* Another tracker takes care of @range: nothing is known of it here. */
 void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range)
 {
-	unsigned long pfn, end = range->pfn + range->nr_pages;
-	unsigned int run;
+	struct fpr_range rest = *range;
+	struct fpr_part part;
 
-	for (pfn = range->pfn; pfn < end;
-	     pfn += (unsigned long)run << fz->order) {
-		unsigned long index = fpr_segment_index(fz, pfn);
-		struct fpr_segment *segment = fpr_segment(fz, index);
-		unsigned long bits;
-
-		run = fpr_run(fz, pfn, end);
-		if (!segment)
-			continue;
-		bits = fpr_run_bits(fz, pfn, run);
-		fpr_unset_pending(fz, index, segment, bits);
-		segment->reported &= ~bits;
-		segment->fresh &= ~bits;
+	while (fpr_next_part(fz, &rest, &part)) {
+		fpr_unset_pending(fz, part.index, part.segment, part.bits);
+		part.segment->reported &= ~part.bits;
+		part.segment->fresh &= ~part.bits;
 	}
 }
 
@@ -279,19 +298,15 @@ void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range)
 unsigned long fpr_mark_reported(struct fpr_zone *fz,
 				const struct fpr_range *range, u32 now)
 {
-	unsigned long pfn, used = 0, end = range->pfn + range->nr_pages;
-	unsigned int run, bit;
+	struct fpr_range rest = *range;
+	unsigned long used = 0;
+	struct fpr_part part;
+	unsigned int bit;
 
-	for (pfn = range->pfn; pfn < end;
-	     pfn += (unsigned long)run << fz->order) {
-		unsigned long index = fpr_segment_index(fz, pfn);
-		struct fpr_segment *segment = fpr_segment(fz, index);
-		unsigned long bits;
+	while (fpr_next_part(fz, &rest, &part)) {
+		struct fpr_segment *segment = part.segment;
+		unsigned long bits = part.bits & ~segment->pending;
 
-		run = fpr_run(fz, pfn, end);
-		if (!segment)
-			continue;
-		bits = fpr_run_bits(fz, pfn, run) & ~segment->pending;
 		for_each_set_bit(bit, &bits, FPR_SEGMENT_BLOCKS)
 			WRITE_ONCE(segment->stamp[bit], now);
 		segment->reported |= bits;
@@ -356,23 +371,17 @@ static unsigned long fpr_count_expired(const struct fpr_segment *segment,
 unsigned long fpr_take_run(struct fpr_zone *fz, const struct fpr_range *range,
 			   const struct fpr_scan *scan)
 {
-	unsigned long pfn, expired = 0, end = range->pfn + range->nr_pages;
-	unsigned int run;
+	struct fpr_range rest = *range;
+	unsigned long expired = 0;
+	struct fpr_part part;
 
-	for (pfn = range->pfn; pfn < end;
-	     pfn += (unsigned long)run << fz->order) {
-		unsigned long index = fpr_segment_index(fz, pfn);
-		struct fpr_segment *segment = fpr_segment(fz, index);
-		unsigned long bits;
+	while (fpr_next_part(fz, &rest, &part)) {
+		unsigned long bits = part.bits & part.segment->pending;
 
-		run = fpr_run(fz, pfn, end);
-		if (!segment)
-			continue;
-		bits = fpr_run_bits(fz, pfn, run) & segment->pending;
 		/* Without a reserve nothing was held back. */
 		if (fz->reserve)
-			expired += fpr_count_expired(segment, bits, scan);
-		fpr_unset_pending(fz, index, segment, bits);
+			expired += fpr_count_expired(part.segment, bits, scan);
+		fpr_unset_pending(fz, part.index, part.segment, bits);
 	}
 	return expired;
 }
