@@ -7,7 +7,7 @@
 // was reported is remembered outside of struct page, so PageReported goes.  And
 // splitting what is on the free lists for isolation frees nothing.
 //
-// Held blocks are restored where unaccepted memory would be accepted, and when
+// Unbacked blocks are restored where unaccepted memory would be accepted, and when
 // somebody takes memory by address.
 
 @include@

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: drivers/virtio/virtio_balloon.c
 // Looks for: virtballoon_free_page_report(), reporting_vq in init_vqs(), page_reporting_register() in virtballoon_probe(), page_reporting_unregister() in virtballoon_remove(), virtballoon_freeze() and virtballoon_restore(), tell_host()
-// Places: 10
+// Places: 9
 //
 // Reporting moves to virtio_balloon_reporting.c.  It starts when the device is
-// ready, stops before the device goes away, and does so over suspend too.  A
-// device that was given up then answers nothing else, so nobody waits for it.
+// ready and stops before the device goes away.  A device that was given up then
+// answers nothing else, so nobody waits for it.  While the system sleeps the core
+// reports nothing; the queue is another one afterwards.
 
 @include@
 @@
@@ -58,20 +59,18 @@ identifier vdev, vb;
  virtballoon_freeze(struct virtio_device *vdev)
  {
 	struct virtio_balloon *vb = vdev->priv;
-+	virtballoon_reporting_stop(&vb->reporting);
++	virtballoon_reporting_freeze(&vb->reporting);
  ...
  }
 
 @restore depends on freeze@
-identifier vdev, vb;
+identifier vdev;
 @@
  virtballoon_restore(struct virtio_device *vdev)
  {
-	struct virtio_balloon *vb = vdev->priv;
  ...
 +	virtballoon_reporting_tell_poison(vdev);
 	virtio_device_ready(vdev);
-+	virtballoon_reporting_start(&vb->reporting, vdev, &vb->acked);
  ...
  }
 

@@ -2,9 +2,9 @@
 /*
  * Free page reporting through the reporting virtqueue of virtio-balloon.
  *
- * The balloon driver calls start when the device is ready, in probe and
- * restore, and stop before the device is reset, in remove and freeze.  The
- * core calls report from its worker.  Virtio specification 1.2, section
+ * The balloon driver calls start when the device is ready, in probe, and stop
+ * before the device is reset, in remove.  The core calls report from its worker,
+ * but not while the system sleeps.  Virtio specification 1.2, section
  * 5.5.6.7 (Free Page Reporting): the driver puts free pages in the queue as
  * device-writable buffers, and must not use them before the device has used
  * the buffers.
@@ -86,7 +86,8 @@ static int virtballoon_reporting_submit(struct virtballoon_reporting *vbr,
 {
 	int err;
 
-	if (READ_ONCE(vbr->stopping))
+	/* There is no queue if the device did not come back from suspend. */
+	if (READ_ONCE(vbr->stopping) || !vbr->vq)
 		return -EAGAIN;
 	/* The queue is empty, and a batch was chosen to fit. */
 	err = virtqueue_add_inbuf(vbr->vq, sg, nents, vbr,
@@ -184,8 +185,7 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 		.order = VIRTBALLOON_REPORTING_ORDER,
 		.capacity = min(virtqueue_get_vring_size(vbr->vq),
 				PAGE_REPORTING_CAPACITY_MAX),
-		.merge = true,
-		.pieces = true,
+		.flags = PAGE_REPORTING_MERGE | PAGE_REPORTING_PIECES,
 	};
 	err = page_reporting_register(&vbr->prdev);
 	if (err)
@@ -216,6 +216,20 @@ void virtballoon_reporting_tell_poison(struct virtio_device *vdev)
 			 &poison);
 }
 EXPORT_SYMBOL_GPL(virtballoon_reporting_tell_poison);
+
+/**
+ * virtballoon_reporting_freeze() - let go of the queue, which is about to go
+ * @vbr:	reporting state of the balloon
+ *
+ * The balloon sets another queue when it is restored.
+ *
+ * Context: The system is going to sleep, so no report is under way.
+ */
+void virtballoon_reporting_freeze(struct virtballoon_reporting *vbr)
+{
+	vbr->vq = NULL;
+}
+EXPORT_SYMBOL_GPL(virtballoon_reporting_freeze);
 
 /* End the wait for a device that does not answer: reset it. */
 static void virtballoon_reporting_abandon(struct virtballoon_reporting *vbr)

@@ -17,8 +17,8 @@ struct virtqueue;
  * struct virtballoon_reporting - reporting state of a balloon device
  * @prdev:	registration with the core
  * @vdev:	the balloon device
- * @vq:		its reporting queue, set by the balloon driver, used by
- *		@prdev's report callback only
+ * @vq:		its reporting queue, set by the balloon driver, NULL while the
+ *		system sleeps; used by @prdev's report callback only
  * @acked:	woken up by the queue's callback
  * @registered:	@prdev is registered, used by start and stop only
  * @warned:	said that the host is slow, used by the report callback
@@ -42,6 +42,7 @@ void virtballoon_reporting_start(struct virtballoon_reporting *vbr,
 				 struct virtio_device *vdev,
 				 wait_queue_head_t *acked);
 void virtballoon_reporting_stop(struct virtballoon_reporting *vbr);
+void virtballoon_reporting_freeze(struct virtballoon_reporting *vbr);
 void virtballoon_reporting_tell_poison(struct virtio_device *vdev);
 
 #endif /* _VIRTIO_BALLOON_REPORTING_H */

@@ -4,7 +4,7 @@
  *
  * Free blocks are given away with XENMEM_decrease_reservation and taken back
  * with XENMEM_populate_physmap before they are used again.  Xen does not fault
- * memory back in: the core holds what was given away until the restore callback
+ * memory back in: what was given away is unbacked until the restore callback
  * brought it back.
  *
  * What Xen does and does not do shapes this file:
@@ -13,7 +13,7 @@
  *   is cleared first.
  * - Memory that was given away and is touched all the same reads as all ones
  *   where the hypervisor translates guest addresses, and writes to it vanish.
- *   So a block is either wholly there or held, whatever goes wrong.
+ *   So a block is either wholly there or unbacked, whatever goes wrong.
  * - Xen may give the memory to somebody else and then has none to give back.
  * - An extent of 2 MiB of which Xen took only a part counts as none.
  *
@@ -22,9 +22,9 @@
  * however far either got, and a single number describes it: page_private() of
  * the first page counts the pages that are back.
  *
- * To the domain's balloon, what is held belongs to what is present, and leaves
+ * To the domain's balloon, what is unbacked belongs to what is present, and leaves
  * it and comes back to it.  Only when the balloon has to give memory away itself
- * it takes over what is held, because that is with Xen already.
+ * it claims what is unbacked, because that is with Xen already.
  */
 #define pr_fmt(fmt) "xen: page reporting: " fmt
 
@@ -295,27 +295,27 @@ static struct page_reporting_dev_info xpr_prdev = {
 /* === The balloon === */
 
 /**
- * xen_page_reporting_take() - have the balloon take over what is held
- * @nr_pages:	number of pages to take at most
+ * xen_page_reporting_claim() - have the balloon claim what is unbacked
+ * @nr_pages:	number of pages to claim at most
  * @gfp:	how the balloon would allocate them
  * @append:	puts a page into the balloon
  *
- * What is held is with Xen already: a balloon that allocated memory instead
- * would have it fetched only to give it away again, if Xen has got any.  Takes
+ * What is unbacked is with Xen already: a balloon that allocated memory instead
+ * would have it fetched only to give it away again, if Xen has got any.  Claims
  * no more at a time than the balloon gives away at a time.
  *
  * Context: Process context, with the mutex of the balloon held.
  * Return: the number of pages that are in the balloon now.
  */
-unsigned long xen_page_reporting_take(unsigned long nr_pages, gfp_t gfp,
-				      void (*append)(struct page *page))
+unsigned long xen_page_reporting_claim(unsigned long nr_pages, gfp_t gfp,
+				       void (*append)(struct page *page))
 {
 	struct page *page, *next;
 	LIST_HEAD(pages);
 
-	nr_pages = page_reporting_take_held(&xpr_prdev, gfp,
-					    min(nr_pages, XPR_EXTENT_PAGES),
-					    &pages);
+	nr_pages = page_reporting_claim(&xpr_prdev, gfp,
+					min(nr_pages, XPR_EXTENT_PAGES),
+					&pages);
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		list_del(&page->lru);
 		adjust_managed_page_count(page, -1);
@@ -365,12 +365,12 @@ static int xpr_start(unsigned long limit)
 {
 	int err;
 
-	xpr_prdev.held_max = limit == XPR_UNLIMITED ? 0 : limit;
+	xpr_prdev.unbacked_max = limit == XPR_UNLIMITED ? 0 : limit;
 	err = page_reporting_register(&xpr_prdev);
 	if (!err)
 		pr_info("on, free memory goes back to Xen\n");
 	else if (err == -EBUSY)
-		pr_warn("off, because free memory is reported to another hypervisor already, see /sys/kernel/mm/page_reporting/backend\n");
+		pr_warn("off, because free memory is reported to another hypervisor already, see /sys/kernel/mm/page_reporting/backends\n");
 	else
 		pr_warn("off, not available: %pe\n", ERR_PTR(err));
 	xpr_registered = !err;
@@ -382,7 +382,7 @@ static int xpr_start(unsigned long limit)
 /* Nothing must stay with Xen.  Goes on trying if Xen has not got it. */
 static int xpr_stop(void)
 {
-	int err = page_reporting_limit_held(&xpr_prdev, 0);
+	int err = page_reporting_limit_unbacked(&xpr_prdev, 0);
 
 	if (err) {
 		if (!xpr_waiting)
@@ -412,7 +412,7 @@ static int xpr_update(void)
 	if (!want)
 		return xpr_stop();
 	/* What exceeds the limit and is not there now, the core gets later. */
-	page_reporting_limit_held(&xpr_prdev, limit);
+	page_reporting_limit_unbacked(&xpr_prdev, limit);
 	return 0;
 }
 

@@ -10,12 +10,12 @@
 struct page;
 
 #ifdef CONFIG_XEN_PAGE_REPORTING
-unsigned long xen_page_reporting_take(unsigned long nr_pages, gfp_t gfp,
-				      void (*append)(struct page *page));
+unsigned long xen_page_reporting_claim(unsigned long nr_pages, gfp_t gfp,
+				       void (*append)(struct page *page));
 #else
 static inline unsigned long
-xen_page_reporting_take(unsigned long nr_pages, gfp_t gfp,
-			void (*append)(struct page *page))
+xen_page_reporting_claim(unsigned long nr_pages, gfp_t gfp,
+			 void (*append)(struct page *page))
 {
 	return 0;
 }

@@ -18,57 +18,69 @@
 #include <linux/workqueue.h>
 
 #include "batch.h"
-#include "policy.h"
+#include "reuse.h"
+#include "tunables.h"
 
 struct fpr_zone;
+struct kobject;
 
 /**
  * struct fpr_backend - a registered backend
- * @prdev:	what the driver registered
- * @node:	in fpr_backends, under fpr_mutex
- * @nodes:	NUMA nodes it reports, constant
- * @name:	for humans, constant
- * @holds:	what it reports is held, because it has a restore callback, constant
- * @order:	order of its trackers, written under fpr_mutex
- * @fine:	a finer order was asked for when they were built, same
- * @held_max:	pages that may be held for it, written without a lock
- * @excess_backoff: jiffies to wait after the worker could not restore what
- *		exceeds a limit, 0 if it could
- * @excess_retry_at: it does not try before this time, while that is not 0
+ * @prdev:	C: what the driver registered
+ * @node:	M: in fpr_backends
+ * @nodes:	C: NUMA nodes it reports
+ * @name:	C: for humans
+ * @dir:	M: its directory in sysfs, NULL if there is none
+ * @counters:	A: what was done for it
+ * @restores:	C: it has a restore callback, so what it reported is unbacked
+ * @order:	M: order of its trackers
+ * @pieces:	M: pieces were asked for when they were built
+ * @unbacked_max: A: pages that may be unbacked for it
+ * @excess_backoff: W: jiffies to wait after what exceeds a limit could not be
+ *		restored, 0 if it could
+ * @excess_retry_at: W: it is not tried before, while that is not 0
  * @timer:	starts a pass when blocks are due
  * @wake:	arms @timer for those who must not
- * @wake_at:	the time for that, in jiffies, 0 for none
+ * @wake_at:	A: the time for that, in jiffies, 0 for none
  * @work:	the pass
- * @wq:		freezable, so that nothing is isolated during suspend
- * @batch_count: odd while the worker has memory off the free lists
+ * @wq:		C: freezable, so that nothing is isolated during suspend
+ * @batch_count: W: odd while a batch has memory off the free lists
  * @batch_over:	woken up when it is all back
- * @next_slot:	zone with which the next pass begins, as an index of fpr_table
- * @batch:	storage of the worker, allocated at registration
- * @candidates:	page frames of due blocks, same
- * @census:	ages of the zone that the worker is at
- * @stopping:	being unregistered, set once
- * @error:	why the core stopped calling it, 0 while it does
- * @backoff:	jiffies to wait after -EAGAIN, 0 if the last batch went well
- * @retry_at:	no pass before this time, while @backoff is not 0
- * @entry_backoff: jiffies that entries which failed wait, 0 if none did lately
- * @entry_retry_at: when those that failed last will be tried again
- * @refs:	one for the registration and one for each other user
- * @flush_wanted: number of the last flush asked for, under fpr_mutex
- * @flush_done:	number of the last flush that ended, written by the worker
- * @flush_part:	pages that a flush which was interrupted has reported so far
- * @flush_pages: pages that this flush reported, valid after @flush_done
- * @flush_error: and its result
+ * @next_slot:	W: zone with which the next pass begins, as an index of fpr_table
+ * @batch:	W: the batch; what others may look at says so
+ * @candidates:	W: page frames of due blocks
+ * @histogram:	W: ages of the zone that the worker is at
+ * @stopping:	M: being unregistered, set once
+ * @error:	A: why the core stopped calling it, 0 while it does
+ * @backoff:	W: jiffies to wait after -EAGAIN, 0 if the last batch went well
+ * @retry_at:	W: no pass before this time, while @backoff is not 0
+ * @entry_backoff: W: jiffies that entries which failed wait, 0 if none did
+ *		lately
+ * @entry_retry_at: W: when those that failed last will be tried again
+ * @refs:	A: one for the registration and one for each other user
+ * @flush_wanted: M: number of the last flush asked for
+ * @flush_done:	W: number of the last flush that ended
+ * @flush_part:	W: pages that a flush which was interrupted has reported so far
+ * @flush_pages: W: pages that this flush reported, valid after @flush_done
+ * @flush_error: W: and its result
  * @flushed:	woken up when a flush ended
+ *
+ * A: written at any time, without a lock.
+ * C: constant once it is registered.
+ * M: written under fpr_mutex.
+ * W: written by the worker; enabling writes the back-off times too.
  */
 struct fpr_backend {
 	struct page_reporting_dev_info *prdev;
 	struct list_head node;
 	nodemask_t nodes;
 	const char *name;
-	bool holds;
+	struct kobject *dir;
+	struct fpr_counters counters;
+	bool restores;
 	unsigned int order;
-	bool fine;
-	unsigned long held_max;
+	bool pieces;
+	unsigned long unbacked_max;
 	u32 excess_backoff;
 	u32 excess_retry_at;
 	struct timer_list timer;
@@ -81,7 +93,7 @@ struct fpr_backend {
 	unsigned int next_slot;
 	struct fpr_batch batch;
 	unsigned long *candidates;
-	struct fpr_census census;
+	struct fpr_age_histogram histogram;
 	bool stopping;
 	int error;
 	u32 backoff;

@@ -158,6 +158,12 @@ void fpr_batch_seal(struct fpr_batch *batch)
 			    batch->entries[i].nr_pages << PAGE_SHIFT, 0);
 }
 
+/* Was an entry reported, by a call that ended with @err? */
+bool fpr_entry_reported(const struct fpr_batch *batch, unsigned int i, int err)
+{
+	return !err && batch->sgl[i].length;
+}
+
 /*
  * Is memory of a range in the batch?  Called with zone->lock held while the zone
  * has memory isolated.

@@ -21,12 +21,12 @@ struct scatterlist;
  * @capacity:	length of the arrays
  * @limit:	entries that the next batch may have; fewer after -EAGAIN
  * @merge:	make adjacent blocks one entry
- * @fine:	its blocks are those of the finer order
+ * @pieces:	its blocks are those of the piece order
  * @order:	order of a block when the batch was isolated
  * @pages:	pages in @entries
  * @isolated_pages: pages in @isolated
  * @spare:	pages above the high watermark, those in @isolated included
- * @room:	pages that may be isolated because they may be held
+ * @room:	pages that may be isolated, because so many may become unbacked
  * @retry_stamp: when entries that fail count as freed; may be ahead
  * @failed:	some entries were not reported
  *
@@ -42,7 +42,7 @@ struct fpr_batch {
 	unsigned int capacity;
 	unsigned int limit;
 	bool merge;
-	bool fine;
+	bool pieces;
 	unsigned int order;
 	unsigned long pages;
 	unsigned long isolated_pages;
@@ -58,6 +58,8 @@ void fpr_batch_reset(struct fpr_batch *batch, unsigned long room);
 bool fpr_batch_full(const struct fpr_batch *batch, unsigned long more);
 bool fpr_batch_add(struct fpr_batch *batch, struct fpr_range *range);
 void fpr_batch_seal(struct fpr_batch *batch);
+bool fpr_entry_reported(const struct fpr_batch *batch, unsigned int i,
+			int err);
 bool fpr_batch_overlaps(const struct fpr_batch *batch, unsigned long start_pfn,
 			unsigned long end_pfn);
 

@@ -11,7 +11,7 @@
  *	mem_hotplug_lock
  *	    fpr_mutex: fpr_backends, fpr_table, the order
  *	        zone->lock (interrupts off): a tracker and its segments, what is
- *			isolated, what is held
+ *			isolated, what is unbacked
  *
  * A pass has no lock while it is in report(); whoever needs its memory waits
  * for the batch to end (backend.c), never for ever.  Trackers and segments are
@@ -37,18 +37,44 @@
 
 #include "backend.h"
 #include "batch.h"
-#include "cycle.h"
-#include "held.h"
 #include "hook.h"
 #include "order.h"
+#include "pass.h"
+#include "restore.h"
+#include "sysfs.h"
 #include "table.h"
 #include "tunables.h"
+#include "unbacked.h"
 
 /* === Registration === */
+
+#define FPR_KNOWN_FLAGS		(PAGE_REPORTING_MERGE | PAGE_REPORTING_PIECES)
 
 static const char *fpr_name(const struct page_reporting_dev_info *prdev)
 {
 	return prdev->name ?: "unnamed";
+}
+
+/* What a backend that restores cannot do, or what cannot be done with it. */
+static int fpr_validate_restore(const struct page_reporting_dev_info *prdev)
+{
+	if (!IS_ENABLED(CONFIG_PAGE_REPORTING_RESTORE)) {
+		pr_err("backend %s has a restore callback, which needs CONFIG_PAGE_REPORTING_RESTORE\n",
+		       fpr_name(prdev));
+		return -EOPNOTSUPP;
+	}
+	/* Merged entries are no blocks; a piece is no use to who needs one. */
+	if (prdev->flags) {
+		pr_err("backend %s asks for merged entries or pieces, which cannot be restored\n",
+		       fpr_name(prdev));
+		return -EINVAL;
+	}
+	if (debug_pagealloc_enabled()) {
+		pr_err("backend %s cannot have unbacked memory with debug_pagealloc, which unmaps it\n",
+		       fpr_name(prdev));
+		return -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 static int fpr_validate(const struct page_reporting_dev_info *prdev)
@@ -68,21 +94,16 @@ static int fpr_validate(const struct page_reporting_dev_info *prdev)
 		       PAGE_REPORTING_CAPACITY_MAX);
 		return -E2BIG;
 	}
-	if (prdev->restore && prdev->merge) {
-		pr_err("backend %s asks for merged entries, which cannot be restored\n",
-		       fpr_name(prdev));
+	if (prdev->flags & ~FPR_KNOWN_FLAGS) {
+		pr_err("backend %s asks for flags %#x, known are %#lx\n",
+		       fpr_name(prdev), prdev->flags, FPR_KNOWN_FLAGS);
 		return -EINVAL;
 	}
-	/* Restoring a piece would not help who needs a block. */
-	if (prdev->restore && prdev->pieces) {
-		pr_err("backend %s asks for pieces, which cannot be held\n",
-		       fpr_name(prdev));
-		return -EINVAL;
-	}
-	if (prdev->restore && debug_pagealloc_enabled()) {
-		pr_err("backend %s cannot hold memory with debug_pagealloc, which unmaps it\n",
-		       fpr_name(prdev));
-		return -EOPNOTSUPP;
+	if (prdev->restore) {
+		int err = fpr_validate_restore(prdev);
+
+		if (err)
+			return err;
 	}
 	if (prdev->nodes && !nodes_intersects(*prdev->nodes,
 					      node_possible_map)) {
@@ -104,10 +125,10 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 		return NULL;
 	backend->prdev = prdev;
 	backend->name = kstrdup_const(fpr_name(prdev), GFP_KERNEL);
-	backend->holds = prdev->restore;
+	backend->restores = prdev->restore;
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;
 	backend->order = FPR_ORDER_UNSET;
-	backend->held_max = prdev->held_max ?: ULONG_MAX;
+	backend->unbacked_max = prdev->unbacked_max ?: ULONG_MAX;
 	fpr_init_wakeup(backend);
 	INIT_WORK(&backend->work, fpr_work);
 	refcount_set(&backend->refs, 1);
@@ -116,7 +137,8 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	backend->wq = alloc_workqueue("page_reporting",
 				      WQ_UNBOUND | WQ_FREEZABLE, 1);
 	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
-	if (fpr_batch_init(&backend->batch, capacity, prdev->merge) ||
+	if (fpr_batch_init(&backend->batch, capacity,
+			   prdev->flags & PAGE_REPORTING_MERGE) ||
 	    !backend->wq || !backend->candidates || !backend->name) {
 		fpr_backend_destroy(backend);
 		return NULL;
@@ -155,18 +177,19 @@ static int fpr_add_backend(struct fpr_backend *backend)
 		       backend->name, other->name);
 		return -EBUSY;
 	}
-	err = fpr_alloc_table() ?: fpr_held_attach(backend);
+	err = fpr_alloc_table() ?: fpr_unbacked_attach(backend);
 	if (err)
 		return err;
 	order = list_empty(&fpr_backends) ? fpr_first_order(backend) :
 					    fpr_current_order();
 	list_add_tail(&backend->node, &fpr_backends);
-	err = fpr_rebuild(order, fpr_tunables.fine_age_ms);
+	err = fpr_rebuild(order, fpr_tunables.piece_age_ms);
 	if (err) {
 		list_del(&backend->node);
-		fpr_held_detach(backend);
+		fpr_restore_detach(backend);
 		return err;
 	}
+	fpr_sysfs_add(backend);
 	trace_page_reporting_register(backend->name, order);
 	pr_info("backend %s enabled, order %u, %u entries a batch, nodes %*pbl\n",
 		backend->name, order, backend->batch.capacity,
@@ -175,10 +198,16 @@ static int fpr_add_backend(struct fpr_backend *backend)
 	return 0;
 }
 
+/* Take cpu_hotplug_lock, which is ordered before mem_hotplug_lock. */
+static void fpr_enable_hooks(const struct page_reporting_dev_info *prdev)
+{
+	static_branch_inc(&page_reporting_enabled);
+	fpr_restore_enable(prdev);
+}
+
 static void fpr_disable_hooks(const struct page_reporting_dev_info *prdev)
 {
-	if (prdev->restore)
-		static_branch_dec(&page_reporting_holding);
+	fpr_restore_disable(prdev);
 	static_branch_dec(&page_reporting_enabled);
 }
 
@@ -193,9 +222,10 @@ static void fpr_disable_hooks(const struct page_reporting_dev_info *prdev)
  * an internal mutex; must not be called from the report callback.
  * Return:
  * * %0		- @prdev is registered
- * * %-EINVAL	- there is no report callback, or @prdev asks for merged entries
- *		  or pieces together with a restore callback
- * * %-EOPNOTSUPP - held memory and debug_pagealloc exclude each other
+ * * %-EINVAL	- there is no report callback, a flag is not known, or there are
+ *		  flags together with a restore callback
+ * * %-EOPNOTSUPP - there is a restore callback, and debug_pagealloc or no
+ *		  CONFIG_PAGE_REPORTING_RESTORE
  * * %-ERANGE	- the order is larger than MAX_PAGE_ORDER
  * * %-E2BIG	- the capacity is larger than PAGE_REPORTING_CAPACITY_MAX
  * * %-ENODEV	- none of the nodes is possible on this system
@@ -213,10 +243,7 @@ int page_reporting_register(struct page_reporting_dev_info *prdev)
 	if (!backend)
 		return -ENOMEM;
 
-	/* Takes cpu_hotplug_lock, which is ordered before mem_hotplug_lock. */
-	static_branch_inc(&page_reporting_enabled);
-	if (prdev->restore)
-		static_branch_inc(&page_reporting_holding);
+	fpr_enable_hooks(prdev);
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
 	err = fpr_add_backend(backend);
@@ -250,7 +277,8 @@ static void fpr_end_removal(struct fpr_backend *backend)
 {
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	fpr_held_detach(backend);
+	fpr_sysfs_remove(backend);
+	fpr_restore_detach(backend);
 	fpr_remove_trackers(backend);
 	list_del(&backend->node);
 	if (list_empty(&fpr_backends) && !fpr_order_chosen)
@@ -265,9 +293,9 @@ static void fpr_end_removal(struct fpr_backend *backend)
  * @prdev:	backend; one that is not registered is ignored
  *
  * When this function returns, all memory is back in the allocator, no callback
- * runs and none will.  Held memory that the hypervisor does not give back is
+ * runs and none will.  Unbacked memory that the hypervisor does not give back is
  * lost to the system, with a message; a backend that can stay should call
- * page_reporting_limit_held() before, which tells.  A callback that waits for
+ * page_reporting_limit_unbacked() before, which tells.  A callback that waits for
  * the hypervisor is waited for: it is up to the backend to end that wait first
  * if it has to.
  *

@@ -1,34 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: suspend, hibernation and kexec.
+ * Free page reporting: suspend, hibernation, kexec and running out of memory.
  *
- * No report may be under way, and what takes over the memory of this system
- * needs all of it back.  fpr_mutex orders this against backends that come and
- * go.
+ * While the system suspends no report may be under way, and what takes over its
+ * memory needs all of it back.  fpr_mutex orders this against backends that come
+ * and go.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
 #include <linux/errno.h>
 #include <linux/init.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/oom.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/suspend.h>
 
 #include "backend.h"
-#include "held.h"
+#include "flush.h"
+#include "restore.h"
+#include "unbacked.h"
 
 static int fpr_restore_backend(struct fpr_backend *backend)
 {
 	unsigned long left;
 
-	if (!backend->holds)
+	if (!backend->restores)
 		return 0;
 	fpr_restore_excess(backend, 0);
-	/* A block that an allocation fails to restore is held again. */
+	/* A block that an allocation fails to restore is unbacked again. */
 	synchronize_rcu();
-	left = fpr_held_pages(backend);
+	left = fpr_unbacked_pages(backend);
 	if (!left)
 		return 0;
 	pr_err("backend %s did not get %lu kB back from the hypervisor\n",
@@ -69,7 +73,7 @@ static int fpr_check_lost(void)
 static int fpr_check_whole(void)
 {
 	guard(mutex)(&fpr_mutex);
-	return fpr_held_pages(NULL) ? -EBUSY : fpr_check_lost();
+	return fpr_unbacked_pages(NULL) ? -EBUSY : fpr_check_lost();
 }
 
 static int fpr_pause(void)
@@ -85,13 +89,13 @@ static void fpr_resume(void)
 }
 
 /**
- * page_reporting_resume_holding() - go on after page_reporting_restore_all()
+ * page_reporting_resume() - go on after page_reporting_restore_all()
  *
  * For those who called page_reporting_restore_all(), and go on after all.
  *
  * Context: Process context, may sleep.  Takes an internal mutex.
  */
-void page_reporting_resume_holding(void)
+void page_reporting_resume(void)
 {
 	fpr_resume();
 }
@@ -100,7 +104,7 @@ void page_reporting_resume_holding(void)
  * page_reporting_restore_all() - have all memory back, and report nothing more
  *
  * For a kernel or an image that is about to take over this system's memory.  It
- * knows nothing of held blocks, and a hypervisor that is still at work on a
+ * knows nothing of unbacked blocks, and a hypervisor that is still at work on a
  * report would discard memory that is in use by then.
  *
  * Waits for reports that are under way, two seconds each at most.
@@ -136,17 +140,36 @@ static int fpr_pm_notify(struct notifier_block *nb, unsigned long event,
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
 		return notifier_from_errno(page_reporting_restore_all());
-	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
+		/* Another kernel has used what the host had been given. */
+		fpr_forget_all();
+		fallthrough;
+	case PM_POST_SUSPEND:
 		fpr_resume();
 	}
 	return NOTIFY_DONE;
 }
 
+/* The last resort before a process is killed: maybe there is memory by now. */
+static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
+			  void *freed)
+{
+	unsigned long *pages = freed;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		*pages += fpr_restore_for_oom(zone);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block fpr_oom_nb = {
+	.notifier_call = fpr_oom_notify,
+};
+
 static int __init fpr_events_init(void)
 {
 	pm_notifier(fpr_pm_notify, 0);
-	return 0;
+	return register_oom_notifier(&fpr_oom_nb);
 }
 subsys_initcall(fpr_events_init);

@@ -3,7 +3,7 @@
  * Free page reporting: flush, which has all that is free reported now, if
  * wanted also what was reported before.
  *
- * Asks the worker of every backend for a pass that heeds no age (cycle.c), and
+ * Asks the worker of every backend for a pass that heeds no age (pass.c), and
  * waits for them.  Callers are sysfs.c and whoever in the kernel wants memory
  * back at the host.
  */
@@ -26,14 +26,6 @@
 /* One flush at a time, so that each knows what it reported. */
 static DEFINE_MUTEX(fpr_flush_mutex);
 
-/* Pages reported by the last flush. */
-static atomic_long_t fpr_flushed_pages;
-
-unsigned long fpr_last_flush_pages(void)
-{
-	return atomic_long_read(&fpr_flushed_pages);
-}
-
 /* Ask every backend for a flush; returns how many there are. */
 static unsigned int fpr_begin_flush(struct fpr_backend **backends)
 {
@@ -50,6 +42,18 @@ static unsigned int fpr_begin_flush(struct fpr_backend **backends)
 		backends[nr++] = backend;
 	}
 	return nr;
+}
+
+/* Tell those who wait for flush @number and earlier ones that it is over. */
+void fpr_end_flush(struct fpr_backend *backend, unsigned long number,
+		   unsigned long pages, int err)
+{
+	backend->flush_part = 0;
+	backend->flush_pages = pages;
+	backend->flush_error = err;
+	/* Pairs with smp_load_acquire() in fpr_flush_over(). */
+	smp_store_release(&backend->flush_done, number);
+	wake_up_all(&backend->flushed);
 }
 
 static bool fpr_flush_over(const struct fpr_backend *backend,
@@ -90,21 +94,20 @@ static int fpr_flush_all(struct fpr_backend **backends, unsigned long *pages)
 		fpr_backend_put(backends[i]);
 		err = err ?: this_err;
 	}
-	atomic_long_set(&fpr_flushed_pages, *pages);
 	return err;
 }
 
 /* Forget what was reported of a segment.  Returns whether more may follow. */
-static bool fpr_forget_segment(struct zone *zone, bool fine,
+static bool fpr_forget_segment(struct zone *zone, bool pieces,
 			       unsigned long index)
 {
 	struct fpr_zone *fz;
 	bool more = false;
 
 	spin_lock_irq(&zone->lock);
-	fz = fpr_level(fpr_zone_get_locked(zone), fine);
-	/* What is held the hypervisor has for certain. */
-	if (fz && !fz->backend->holds && index < fz->nr_segments) {
+	fz = fpr_tracker_of(fpr_zone_get_locked(zone), pieces);
+	/* What is unbacked the hypervisor has for certain. */
+	if (fz && !fz->backend->restores && index < fz->nr_segments) {
 		fpr_forget_reported(fz, index, jiffies);
 		more = true;
 	}
@@ -116,15 +119,20 @@ static bool fpr_forget_segment(struct zone *zone, bool fine,
  * The lock is held for a segment at a time.  A tracker that replaces another
  * one meanwhile has everything pending, or has longer the same segments.
  */
-static void fpr_forget_zone(struct zone *zone, bool fine)
+static void fpr_forget_zone(struct zone *zone, bool pieces)
 {
 	unsigned long index = 0;
 
-	while (fpr_forget_segment(zone, fine, index++))
+	while (fpr_forget_segment(zone, pieces, index++))
 		cond_resched();
 }
 
-static void fpr_forget_all(void)
+/*
+ * What was reported of all zones is to be reported once more.
+ *
+ * Context: Process context, may sleep.
+ */
+void fpr_forget_all(void)
 {
 	struct zone *zone;
 

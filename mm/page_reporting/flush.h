@@ -5,6 +5,10 @@
 #ifndef _MM_PAGE_REPORTING_FLUSH_H
 #define _MM_PAGE_REPORTING_FLUSH_H
 
-unsigned long fpr_last_flush_pages(void);
+struct fpr_backend;
+
+void fpr_end_flush(struct fpr_backend *backend, unsigned long number,
+		   unsigned long pages, int err);
+void fpr_forget_all(void);
 
 #endif /* _MM_PAGE_REPORTING_FLUSH_H */

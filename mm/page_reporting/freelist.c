@@ -51,11 +51,12 @@ static bool fpr_in_highatomic_pageblock(struct page *page)
 
 bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)
 {
-	bool holds = fz->backend->holds;
+	/* The owners of contiguous memory areas take them by address. */
+	bool spare_cma = fz->backend->restores;
 
 	return fpr_in_isolated_pageblock(page) ||
 	       fpr_in_highatomic_pageblock(page) ||
-	       (holds && is_migrate_cma_page(page));
+	       (spare_cma && is_migrate_cma_page(page));
 }
 
 /* Isolation splits free list entries that are larger than a pageblock. */
@@ -72,6 +73,16 @@ bool fpr_split_by_isolation(const struct fpr_zone *fz, unsigned long pfn)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Free pages of @zone that not every allocation may use, though they may be
+ * reported: those of CMA and high-atomic pageblocks.
+ */
+unsigned long fpr_unusable_pages(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_CMA_PAGES) +
+	       READ_ONCE(zone->nr_free_highatomic);
 }
 
 /*
@@ -100,7 +111,7 @@ static unsigned long fpr_find_poison(unsigned long pfn, unsigned long end)
 }
 
 /* In pieces of a pageblock at most: of two, the migratetypes may differ. */
-static void fpr_put_back_healthy(struct fpr_range rest)
+static void fpr_putback_healthy(struct fpr_range rest)
 {
 	while (rest.nr_pages) {
 		unsigned long piece = min(fpr_aligned_pages(&rest),
@@ -120,14 +131,14 @@ static void fpr_put_back_healthy(struct fpr_range rest)
  * the allocator, with a reference as if it had found them.  A page that it marks
  * later is found free.
  */
-void fpr_put_back(const struct fpr_range *range)
+void fpr_putback(const struct fpr_range *range)
 {
 	unsigned long pfn = range->pfn, end = pfn + range->nr_pages;
 
 	while (pfn < end) {
 		unsigned long poison = fpr_find_poison(pfn, end);
 
-		fpr_put_back_healthy((struct fpr_range){ pfn, poison - pfn });
+		fpr_putback_healthy((struct fpr_range){ pfn, poison - pfn });
 		if (poison < end)
 			page_ref_inc(pfn_to_page(poison));
 		pfn = poison + 1;

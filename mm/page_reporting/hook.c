@@ -7,53 +7,25 @@
  */
 #include <linux/jump_label.h>
 #include <linux/lockdep.h>
-#include <linux/math.h>
-#include <linux/minmax.h>
 #include <linux/mm.h>
 
 #include "backend.h"
-#include "held.h"
 #include "hook.h"
-#include "reserve.h"
+#include "pieces.h"
+#include "restore.h"
+#include "retain.h"
 #include "table.h"
 #include "tracker.h"
-#include "tunables.h"
-#include "words.h"
 
 DEFINE_STATIC_KEY_FALSE(page_reporting_enabled);
 
 static void fpr_notify_block(struct fpr_zone *fz, unsigned long pfn,
 			     unsigned int freed_order)
 {
-	unsigned long reused = fpr_note_free(fz, 1UL << freed_order);
 	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
 
-	if (backed)
-		fpr_learn(fz, backed << fz->order, reused);
+	fpr_account_free(fz, 1UL << freed_order, backed << fz->order);
 	fpr_wake(fz);
-}
-
-/* The same for the finer order, which holds nothing back: its age is high. */
-static void fpr_notify_piece(struct fpr_zone *fz, unsigned long pfn,
-			     unsigned int freed_order)
-{
-	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
-
-	if (backed)
-		fpr_learn(fz, backed << fz->order, 0);
-	fpr_wake_in(fz, READ_ONCE(fpr_tunables.fine_age_ms));
-}
-
-/* What has become part of a whole block is a matter of the block. */
-static void fpr_drop_pieces(struct fpr_zone *fz, unsigned long pfn,
-			    unsigned int freed_order)
-{
-	unsigned int order = max(freed_order, fz->below);
-	struct fpr_range range = {
-		.pfn = round_down(pfn, 1UL << order), .nr_pages = 1UL << order,
-	};
-
-	fpr_drop(fz, &range);
 }
 
 /* The part of page_reporting_notify_free() that is not inlined. */
@@ -72,10 +44,10 @@ void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 		return;
 	if (merged_order >= fz->order) {
 		fpr_notify_block(fz, pfn, freed_order);
-		if (fz->fine)
-			fpr_drop_pieces(fz->fine, pfn, freed_order);
-	} else if (fz->fine && merged_order >= fz->fine->order) {
-		fpr_notify_piece(fz->fine, pfn, freed_order);
+		if (fz->pieces)
+			fpr_drop_pieces(fz->pieces, pfn, freed_order);
+	} else if (fz->pieces && merged_order >= fz->pieces->order) {
+		fpr_notify_piece(fz->pieces, pfn, freed_order);
 	}
 }
 
@@ -85,5 +57,5 @@ void __page_reporting_yield_range(unsigned long start_pfn,
 {
 	fpr_await_batch_at(page_zone(pfn_to_page(start_pfn)), start_pfn,
 			   end_pfn);
-	page_reporting_restore_range(start_pfn, end_pfn);
+	fpr_restore_range(start_pfn, end_pfn);
 }

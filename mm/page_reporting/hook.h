@@ -6,15 +6,17 @@
  * backend is registered it is a no-op instruction; otherwise a free that did
  * not complete a block costs one load, compare and branch.
  *
- * Blocks that the hypervisor keeps are not in NR_FREE_PAGES.  An allocation that
- * finds a zone short has them restored, and those who show how much is free add
- * them.  While no such backend is registered both are no-op instructions.
+ * Unbacked blocks, which the hypervisor has, are not in NR_FREE_PAGES.  An
+ * allocation that finds a zone short has them restored: a no-op instruction while
+ * no backend is registered that restores.  Those who show how much is free add
+ * what is unbacked.
  */
 #ifndef _MM_PAGE_REPORTING_HOOK_H
 #define _MM_PAGE_REPORTING_HOOK_H
 
 #include <linux/jump_label.h>
 #include <linux/mmzone.h>
+#include <linux/vmstat.h>
 
 #include "../internal.h"
 
@@ -24,16 +26,11 @@
 
 #ifdef CONFIG_PAGE_REPORTING
 DECLARE_STATIC_KEY_FALSE(page_reporting_enabled);
-DECLARE_STATIC_KEY_FALSE(page_reporting_holding);
 extern unsigned int fpr_hook_order;
 
 void __page_reporting_notify_free(struct zone *zone, unsigned long pfn,
 				  unsigned int freed_order,
 				  unsigned int merged_order);
-unsigned long __page_reporting_held(struct zone *zone);
-unsigned long __page_reporting_held_on(int nid);
-bool __page_reporting_restore(struct zone *zone, unsigned int order,
-			      unsigned long reserve);
 void page_reporting_isolate(struct page *page, unsigned int order);
 void __page_reporting_yield_range(unsigned long start_pfn,
 				  unsigned long end_pfn);
@@ -60,39 +57,45 @@ static inline void page_reporting_notify_free(struct zone *zone,
 }
 
 /**
- * page_reporting_held() - free memory of a zone that the hypervisor keeps
- * @zone:	zone to ask about
+ * page_reporting_yield_range() - let go of memory that is wanted by address
+ * @start_pfn:	first page frame
+ * @end_pfn:	page frame behind the last one
  *
- * Context: Any.
- * Return: the number of pages of @zone that nobody uses and that the hypervisor
- * keeps.  They are not in NR_FREE_PAGES, because they may not come back.
+ * Waits for the batch that has memory of the range, for a limited time, and has
+ * unbacked blocks restored.  What does not come back is missing on the free
+ * lists.
+ *
+ * Context: Process context, may sleep.  The pageblocks are isolated, and of one
+ * zone.
  */
-static inline unsigned long page_reporting_held(struct zone *zone)
+static inline void page_reporting_yield_range(unsigned long start_pfn,
+					      unsigned long end_pfn)
 {
-	if (!static_branch_unlikely(&page_reporting_holding))
-		return 0;
-	return __page_reporting_held(zone);
+	if (static_branch_unlikely(&page_reporting_enabled))
+		__page_reporting_yield_range(start_pfn, end_pfn);
+}
+#else /* CONFIG_PAGE_REPORTING */
+static inline void page_reporting_notify_free(struct zone *zone,
+					      unsigned long pfn,
+					      unsigned int freed_order,
+					      unsigned int merged_order)
+{
 }
 
-/**
- * page_reporting_held_on() - free memory of a node that the hypervisor keeps
- * @nid:	node to ask about, NUMA_NO_NODE for all of them
- *
- * To be added to NR_FREE_PAGES where that stands for what nobody uses, and not
- * for what an allocation can have.
- *
- * Context: Any.
- * Return: the sum of page_reporting_held() over the zones of @nid.
- */
-static inline unsigned long page_reporting_held_on(int nid)
+static inline void page_reporting_yield_range(unsigned long start_pfn,
+					      unsigned long end_pfn)
 {
-	if (!static_branch_unlikely(&page_reporting_holding))
-		return 0;
-	return __page_reporting_held_on(nid);
 }
+#endif /* CONFIG_PAGE_REPORTING */
+
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+DECLARE_STATIC_KEY_FALSE(page_reporting_restoring);
+
+bool __page_reporting_restore(struct zone *zone, unsigned int order,
+			      unsigned long reserve);
 
 /**
- * page_reporting_restore() - get memory back that the hypervisor keeps
+ * page_reporting_restore() - get unbacked memory back
  * @zone:	zone in which an allocation found too little
  * @order:	order of the allocation
  * @alloc_flags: how it is made
@@ -113,7 +116,7 @@ static inline bool page_reporting_restore(struct zone *zone,
 {
 	unsigned long reserve;
 
-	if (!static_branch_unlikely(&page_reporting_holding))
+	if (!static_branch_unlikely(&page_reporting_restoring))
 		return false;
 	reserve = alloc_flags & ALLOC_NO_WATERMARKS ?
 			0 : zone->lowmem_reserve[highest_zoneidx];
@@ -124,40 +127,35 @@ static inline bool page_reporting_restore(struct zone *zone,
 }
 
 /**
- * page_reporting_yield_range() - let go of memory that is wanted by address
- * @start_pfn:	first page frame
- * @end_pfn:	page frame behind the last one
+ * page_reporting_unbacked() - unbacked memory of a zone
+ * @zone:	zone to ask about
  *
- * Waits for the batch that has memory of the range, for a limited time, and has
- * held blocks restored.  What does not come back is missing on the free lists.
- *
- * Context: Process context, may sleep.  The pageblocks are isolated, and of one
- * zone.
+ * Context: Any.
+ * Return: the number of pages of @zone that nobody uses and that the hypervisor
+ * has.  They are not in NR_FREE_PAGES, because they may not come back.
  */
-static inline void page_reporting_yield_range(unsigned long start_pfn,
-					      unsigned long end_pfn)
+static inline unsigned long page_reporting_unbacked(struct zone *zone)
 {
-	if (static_branch_unlikely(&page_reporting_enabled))
-		__page_reporting_yield_range(start_pfn, end_pfn);
-}
-#else /* CONFIG_PAGE_REPORTING */
-static inline void page_reporting_notify_free(struct zone *zone,
-					      unsigned long pfn,
-					      unsigned int freed_order,
-					      unsigned int merged_order)
-{
+	return zone_page_state(zone, NR_UNBACKED);
 }
 
-static inline unsigned long page_reporting_held(struct zone *zone)
+/**
+ * page_reporting_unbacked_on() - unbacked memory of a node
+ * @nid:	node to ask about, NUMA_NO_NODE for all of them
+ *
+ * To be added to NR_FREE_PAGES where that stands for what nobody uses, and not
+ * for what an allocation can have.
+ *
+ * Context: Any.
+ * Return: the sum of page_reporting_unbacked() over the zones of @nid.
+ */
+static inline unsigned long page_reporting_unbacked_on(int nid)
 {
-	return 0;
+	if (nid == NUMA_NO_NODE)
+		return global_zone_page_state(NR_UNBACKED);
+	return sum_zone_node_page_state(nid, NR_UNBACKED);
 }
-
-static inline unsigned long page_reporting_held_on(int nid)
-{
-	return 0;
-}
-
+#else /* CONFIG_PAGE_REPORTING_RESTORE */
 static inline bool page_reporting_restore(struct zone *zone,
 					  unsigned int order,
 					  unsigned int alloc_flags,
@@ -166,9 +164,14 @@ static inline bool page_reporting_restore(struct zone *zone,
 	return false;
 }
 
-static inline void page_reporting_yield_range(unsigned long start_pfn,
-					      unsigned long end_pfn)
+static inline unsigned long page_reporting_unbacked(struct zone *zone)
 {
+	return 0;
 }
-#endif /* CONFIG_PAGE_REPORTING */
+
+static inline unsigned long page_reporting_unbacked_on(int nid)
+{
+	return 0;
+}
+#endif /* CONFIG_PAGE_REPORTING_RESTORE */
 #endif /* _MM_PAGE_REPORTING_HOOK_H */

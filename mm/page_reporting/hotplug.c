@@ -2,9 +2,9 @@
 /*
  * Free page reporting: memory hotplug.
  *
- * Memory that comes online is tracked, memory that went offline is forgotten,
- * and memory that the hypervisor keeps comes back before it leaves.  The memory
- * notifier calls this with mem_hotplug_lock held for writing.
+ * Memory that goes online is tracked, memory that is offline is forgotten, and
+ * unbacked memory is restored before it goes offline.  The memory notifier calls
+ * this with mem_hotplug_lock held for writing.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
@@ -16,12 +16,10 @@
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 
 #include "backend.h"
-#include "held.h"
-#include "hook.h"
+#include "restore.h"
 #include "table.h"
 #include "tracker.h"
 #include "words.h"
@@ -60,7 +58,7 @@ static int fpr_add_segments(struct fpr_zone *fz, unsigned long start_pfn,
  * Memory is about to come online.  Its segments start with nothing pending:
  * the hook sees its pages when they enter the allocator.
  */
-static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
+static void fpr_going_online(unsigned long start_pfn, unsigned long end_pfn)
 {
 	struct zone *zone = page_zone(pfn_to_page(start_pfn));
 	struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
@@ -71,15 +69,15 @@ static void fpr_memory_comes(unsigned long start_pfn, unsigned long end_pfn)
 	fz = fpr_zone_of(zone);
 	if (!fpr_covers(fz, start_pfn, end_pfn) ||
 	    !fpr_is_current(backend, fz) ||
-	    (fz->fine && !fpr_covers(fz->fine, start_pfn, end_pfn)))
+	    (fz->pieces && !fpr_covers(fz->pieces, start_pfn, end_pfn)))
 		fz = fpr_grow(backend, zone);
 	if (!fz || fpr_add_segments(fz, start_pfn, end_pfn) ||
-	    (fz->fine && fpr_add_segments(fz->fine, start_pfn, end_pfn)))
+	    (fz->pieces && fpr_add_segments(fz->pieces, start_pfn, end_pfn)))
 		pr_warn("no memory to track page frames %#lx to %#lx, they will not be reported\n",
 			start_pfn, end_pfn - 1);
 }
 
-/* Forget a segment, or the part of it that went if some of it is left. */
+/* Forget a segment, or the part of it that is offline if some is left. */
 static void fpr_forget_segment(struct fpr_zone *fz, unsigned long index)
 {
 	unsigned long present = fpr_present_blocks(fz, index);
@@ -112,7 +110,7 @@ static void fpr_forget(struct fpr_zone *fz, unsigned long start_pfn,
 }
 
 /* Memory has gone offline, or did not come online after all. */
-static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
+static void fpr_offline(unsigned long start_pfn, unsigned long end_pfn)
 {
 	struct zone *zone = page_zone(pfn_to_page(start_pfn));
 	struct fpr_zone *fz = fpr_zone_of(zone);
@@ -120,38 +118,8 @@ static void fpr_memory_went(unsigned long start_pfn, unsigned long end_pfn)
 	if (!fpr_covers(fz, start_pfn, end_pfn))
 		return;
 	fpr_forget(fz, start_pfn, end_pfn);
-	if (fz->fine)
-		fpr_forget(fz->fine, start_pfn, end_pfn);
-}
-
-/*
- * Memory that is about to leave must not leave a hole behind.  Its pageblocks
- * are isolated, so no further batch takes anything of it.  But an allocation
- * may be restoring a block that this does not find, and fail.
- */
-static int fpr_memory_leaves(unsigned long start_pfn, unsigned long end_pfn)
-{
-	struct zone *zone = page_zone(pfn_to_page(start_pfn));
-	int err;
-
-	if (!static_key_enabled(&page_reporting_holding) && !fpr_lost_pages())
-		return 0;
-	/*
-	 * What is in a batch that will be held is held when it is over.  As
-	 * offlining itself, this goes on trying until a signal comes.
-	 */
-	do {
-		err = fpr_await_batch_at(zone, start_pfn, end_pfn);
-	} while (err && !signal_pending(current));
-	if (!err)
-		err = page_reporting_restore_range(start_pfn, end_pfn);
-	synchronize_rcu();
-	if (!err && fpr_has_holes(start_pfn, end_pfn))
-		err = -EBUSY;
-	if (err)
-		pr_notice("page frames %#lx to %#lx stay: held memory did not come back\n",
-			  start_pfn, end_pfn - 1);
-	return err;
+	if (fz->pieces)
+		fpr_forget(fz->pieces, start_pfn, end_pfn);
 }
 
 static int fpr_memory_notify(struct notifier_block *nb, unsigned long action,
@@ -161,17 +129,17 @@ static int fpr_memory_notify(struct notifier_block *nb, unsigned long action,
 	unsigned long end_pfn = memory->start_pfn + memory->nr_pages;
 
 	if (action == MEM_GOING_OFFLINE)
-		return notifier_from_errno(fpr_memory_leaves(memory->start_pfn,
-							     end_pfn));
+		return notifier_from_errno(fpr_restore_offlining(memory->start_pfn,
+								 end_pfn));
 
 	guard(mutex)(&fpr_mutex);
 	switch (action) {
 	case MEM_GOING_ONLINE:
-		fpr_memory_comes(memory->start_pfn, end_pfn);
+		fpr_going_online(memory->start_pfn, end_pfn);
 		break;
 	case MEM_CANCEL_ONLINE:
 	case MEM_OFFLINE:
-		fpr_memory_went(memory->start_pfn, end_pfn);
+		fpr_offline(memory->start_pfn, end_pfn);
 		break;
 	}
 	return NOTIFY_OK;

@@ -2,10 +2,10 @@
 /*
  * Free page reporting: the order of a block, and changing it.
  *
- * The user chooses it, or the first backend, or a driver that writes
- * page_reporting_order.  A change gives all backends new trackers, or changes
- * nothing.  fpr_mutex protects the order, mem_hotplug_lock keeps the zones as
- * they are meanwhile.
+ * The user chooses it, or the first backend; a backend whose hypervisor refuses
+ * blocks of this order raises it.  A change gives all backends new trackers, or
+ * changes nothing.  fpr_mutex protects the order, mem_hotplug_lock keeps the
+ * zones as they are meanwhile.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
@@ -13,6 +13,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/memory_hotplug.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
@@ -27,8 +28,7 @@
 
 /*
  * The order in use while a backend is registered, else the user's choice or
- * FPR_ORDER_UNSET.  Drivers may read it, and one writes it: hv_balloon asks for
- * pageblock_order when its host refuses less, which fpr_follow_order() obeys.
+ * FPR_ORDER_UNSET.  Drivers may read it.
  */
 unsigned int page_reporting_order = FPR_ORDER_UNSET;
 EXPORT_SYMBOL_GPL(page_reporting_order);
@@ -59,12 +59,21 @@ static void fpr_discard(struct fpr_zone **trackers)
 	kvfree(trackers);
 }
 
+/* Would new trackers be like those that the backend has? */
+static bool fpr_has_trackers(const struct fpr_backend *backend,
+			     unsigned int order, bool pieces)
+{
+	return backend->order == order &&
+	       fpr_has_pieces(backend, order, pieces) ==
+	       fpr_has_pieces(backend, order, backend->pieces);
+}
+
 /*
  * Build trackers of @order for all zones that have none of that order, in an
- * array like fpr_table.  Switching the finer order counts as another order for
- * backends that accept it.
+ * array like fpr_table.  Switching pieces counts as another order for backends
+ * that accept them.
  */
-static struct fpr_zone **fpr_build_all(unsigned int order, bool fine)
+static struct fpr_zone **fpr_build_all(unsigned int order, bool pieces)
 {
 	struct fpr_zone **trackers;
 	struct zone *zone;
@@ -77,11 +86,9 @@ static struct fpr_zone **fpr_build_all(unsigned int order, bool fine)
 		struct fpr_backend *backend = fpr_backend_of(zone_to_nid(zone));
 		struct fpr_zone *fz;
 
-		if (!backend || (backend->order == order &&
-				 fpr_has_fine(backend, order, fine) ==
-				 fpr_has_fine(backend, order, backend->fine)))
+		if (!backend || fpr_has_trackers(backend, order, pieces))
 			continue;
-		fz = fpr_build(backend, zone, order, fine);
+		fz = fpr_build(backend, zone, order, pieces);
 		if (!fz) {
 			fpr_discard(trackers);
 			return NULL;
@@ -105,35 +112,35 @@ static void fpr_exchange_all(struct fpr_zone **trackers)
 }
 
 /* The smallest order of a tracker when the order is @order. */
-static unsigned int fpr_finest_order(unsigned int order, bool fine)
+static unsigned int fpr_smallest_order(unsigned int order, bool pieces)
 {
 	struct fpr_backend *backend;
 
 	list_for_each_entry(backend, &fpr_backends, node)
-		if (fpr_has_fine(backend, order, fine))
-			return fpr_fine_order(order);
+		if (fpr_has_pieces(backend, order, pieces))
+			return fpr_piece_order(order);
 	return order;
 }
 
-static int fpr_exchange_trackers(unsigned int order, bool fine)
+static int fpr_exchange_trackers(unsigned int order, bool pieces)
 {
-	unsigned int finest = fpr_finest_order(order, fine);
+	unsigned int smallest = fpr_smallest_order(order, pieces);
 	struct fpr_zone **trackers;
 	struct fpr_backend *backend;
 
 	lockdep_assert_held(&fpr_mutex);
-	trackers = fpr_build_all(order, fine);
+	trackers = fpr_build_all(order, pieces);
 	if (!trackers)
 		return -ENOMEM;
 	/* The hook must not miss a block of either order meanwhile. */
-	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, finest));
+	WRITE_ONCE(fpr_hook_order, min(fpr_hook_order, smallest));
 	fpr_exchange_all(trackers);
 	list_for_each_entry(backend, &fpr_backends, node) {
 		WRITE_ONCE(backend->order, order);
-		backend->fine = fine;
+		backend->pieces = pieces;
 	}
 	WRITE_ONCE(page_reporting_order, order);
-	WRITE_ONCE(fpr_hook_order, finest);
+	WRITE_ONCE(fpr_hook_order, smallest);
 	synchronize_rcu();
 	fpr_discard(trackers);
 	return 0;
@@ -143,18 +150,63 @@ static int fpr_exchange_trackers(unsigned int order, bool fine)
  * Give all backends trackers of @order, or change nothing.  Not while a batch
  * of the old order is on its way: its backend looks at the order.
  */
-int fpr_rebuild(unsigned int order, bool fine)
+int fpr_rebuild(unsigned int order, bool pieces)
 {
 	int err = fpr_pause_all();
 
 	if (err)
 		return err;
-	err = fpr_exchange_trackers(order, fine);
+	err = fpr_exchange_trackers(order, pieces);
 	fpr_resume_all();
 	return err;
 }
 
 /* === Who changes it === */
+
+/*
+ * The least order that the hypervisor of @backend accepts, if it has refused
+ * one: 0 while it has not.
+ */
+static unsigned int fpr_least_order(const struct fpr_backend *backend)
+{
+	return min(READ_ONCE(backend->prdev->least_order),
+		   (unsigned int)MAX_PAGE_ORDER);
+}
+
+/* A backend that has to have larger blocks than @order, or NULL. */
+static struct fpr_backend *fpr_find_refusal(unsigned int order)
+{
+	struct fpr_backend *backend;
+
+	list_for_each_entry(backend, &fpr_backends, node)
+		if (order < fpr_least_order(backend))
+			return backend;
+	return NULL;
+}
+
+static int fpr_choose_order(unsigned int order)
+{
+	struct fpr_backend *backend = fpr_find_refusal(order);
+	int err;
+
+	lockdep_assert_held(&fpr_mutex);
+	if (backend) {
+		pr_notice("order %u is out of range, the hypervisor of backend %s allows %u to %u\n",
+			  order, backend->name, fpr_least_order(backend),
+			  MAX_PAGE_ORDER);
+		return -ERANGE;
+	}
+	if (list_empty(&fpr_backends)) {
+		WRITE_ONCE(page_reporting_order, order);
+	} else {
+		err = fpr_rebuild(order, fpr_tunables.piece_age_ms);
+		if (err)
+			return err;
+	}
+	fpr_order_chosen = true;
+	fpr_kick_all();
+	return 0;
+}
 
 /**
  * fpr_set_order() - change the order as the user wants
@@ -164,12 +216,13 @@ int fpr_rebuild(unsigned int order, bool fine)
  * Return:
  * * %0		- done
  * * %-EINVAL	- @order is larger than MAX_PAGE_ORDER
+ * * %-ERANGE	- the hypervisor of a backend has refused such small blocks
  * * %-EBUSY	- a backend does not answer a report; the order is what it was
  * * %-ENOMEM	- no memory for the trackers; the order is what it was
  */
 int fpr_set_order(unsigned int order)
 {
-	int err = 0;
+	int err;
 
 	if (order > MAX_PAGE_ORDER) {
 		pr_notice("order %u is out of range, allowed are 0 to %u\n",
@@ -178,55 +231,69 @@ int fpr_set_order(unsigned int order)
 	}
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	if (list_empty(&fpr_backends))
-		WRITE_ONCE(page_reporting_order, order);
-	else
-		err = fpr_rebuild(order, fpr_tunables.fine_age_ms);
-	if (!err)
-		fpr_order_chosen = true;
-	fpr_kick_all();
+	err = fpr_choose_order(order);
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	return err;
 }
 
-/* Set the age of the finer order, 0 for none.  On error nothing changes. */
-int fpr_set_fine_age(unsigned int ms)
+/* Set the age of pieces, 0 for none of them.  On error nothing changes. */
+int fpr_set_piece_age(unsigned int ms)
 {
 	unsigned int old;
 	int err = 0;
 
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	old = fpr_tunables.fine_age_ms;
-	/* While there are trackers of the finer order, there is an age. */
+	old = fpr_tunables.piece_age_ms;
+	/* While there are trackers of pieces, there is an age. */
 	if (ms)
-		WRITE_ONCE(fpr_tunables.fine_age_ms, ms);
+		WRITE_ONCE(fpr_tunables.piece_age_ms, ms);
 	if (!list_empty(&fpr_backends) && !ms != !old)
 		err = fpr_rebuild(fpr_current_order(), ms);
-	WRITE_ONCE(fpr_tunables.fine_age_ms, err ? old : ms);
+	WRITE_ONCE(fpr_tunables.piece_age_ms, err ? old : ms);
 	fpr_kick_all();
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	return err;
 }
 
-/* Obey a driver that changed page_reporting_order. */
-int fpr_follow_order(struct fpr_backend *backend)
+/*
+ * Has the hypervisor refused blocks of this order, so that the report that failed
+ * is to be repeated with larger ones?
+ *
+ * A driver that does not know page_reporting_raise_order() writes to
+ * page_reporting_order instead, as hv_balloon does up to Linux 7.3.
+ */
+bool fpr_order_refused(const struct fpr_backend *backend)
 {
+	unsigned int written = READ_ONCE(page_reporting_order);
+
+	if (written <= MAX_PAGE_ORDER && written > backend->order)
+		page_reporting_raise_order(backend->prdev, written);
+	return backend->order < fpr_least_order(backend);
+}
+
+/* Raise the order to what the hypervisor of @backend accepts. */
+int fpr_sync_order(struct fpr_backend *backend)
+{
+	unsigned int least = fpr_least_order(backend);
 	int err;
 
-	if (READ_ONCE(page_reporting_order) == READ_ONCE(backend->order))
+	if (READ_ONCE(backend->order) >= least)
 		return 0;
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	err = fpr_rebuild(fpr_current_order(), fpr_tunables.fine_age_ms);
+	err = fpr_rebuild(least, fpr_tunables.piece_age_ms);
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	if (err) {
-		pr_warn_ratelimited("cannot change the order to %u: %pe\n",
-				    fpr_current_order(), ERR_PTR(err));
+		pr_warn_ratelimited("cannot raise the order to %u: %pe\n",
+				    least, ERR_PTR(err));
 		fpr_schedule(backend, HZ);
+	} else {
+		pr_info("order %u, because the hypervisor of backend %s refuses less\n",
+			least, backend->name);
 	}
 	return err;
 }

@@ -13,9 +13,10 @@ struct fpr_backend;
 
 extern bool fpr_order_chosen;
 unsigned int fpr_current_order(void);
-int fpr_rebuild(unsigned int order, bool fine);
+int fpr_rebuild(unsigned int order, bool pieces);
 int fpr_set_order(unsigned int order);
-int fpr_set_fine_age(unsigned int ms);
-int fpr_follow_order(struct fpr_backend *backend);
+int fpr_set_piece_age(unsigned int ms);
+bool fpr_order_refused(const struct fpr_backend *backend);
+int fpr_sync_order(struct fpr_backend *backend);
 
 #endif /* _MM_PAGE_REPORTING_ORDER_H */

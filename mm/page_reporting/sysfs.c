@@ -4,24 +4,43 @@
  * /sys/kernel/mm/page_reporting/, one value a file, described in
  * Documentation/ABI/testing/sysfs-kernel-mm-page-reporting.
  *
- * A tunable takes effect with the next pass, which a write starts.
+ * A tunable takes effect with the next pass, which a write starts.  Each backend
+ * has a directory, which has a reference to it.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
 #include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/kstrtox.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/printk.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
 #include "backend.h"
-#include "flush.h"
-#include "held.h"
 #include "order.h"
+#include "sysfs.h"
 #include "table.h"
 #include "tunables.h"
+#include "unbacked.h"
+
+static struct kobject *fpr_kobj;
+static struct kobject *fpr_backends_kobj;
+
+static u64 fpr_pages_to_kb(unsigned long pages)
+{
+	return (u64)pages << (PAGE_SHIFT - 10);
+}
+
+static ssize_t fpr_emit_kb(char *buf, unsigned long pages)
+{
+	return sysfs_emit(buf, "%llu\n", fpr_pages_to_kb(pages));
+}
+
+/* === Tunables === */
 
 /* Parse a number of at most @max; say what is allowed if it is not one. */
 static int fpr_parse(const char *name, const char *buf, unsigned int max,
@@ -40,20 +59,12 @@ static int fpr_parse(const char *name, const char *buf, unsigned int max,
 	return 0;
 }
 
-static ssize_t fpr_store_tunable(const struct kobj_attribute *attr,
-				 const char *buf, size_t count,
-				 unsigned int max, unsigned int *tunable)
+static void fpr_set_tunable(unsigned int *tunable, unsigned int value)
 {
-	unsigned int value;
-	int err = fpr_parse(attr->attr.name, buf, max, &value);
-
-	if (err)
-		return err;
 	mutex_lock(&fpr_mutex);
 	WRITE_ONCE(*tunable, value);
 	fpr_kick_all();
 	mutex_unlock(&fpr_mutex);
-	return count;
 }
 
 #define FPR_TUNABLE(_name, _max)					\
@@ -67,37 +78,85 @@ static ssize_t _name##_store(struct kobject *kobj,			\
 			     struct kobj_attribute *attr,		\
 			     const char *buf, size_t count)		\
 {									\
-	return fpr_store_tunable(attr, buf, count, _max,		\
-				 &fpr_tunables._name);			\
+	unsigned int value;						\
+	int err = fpr_parse(#_name, buf, _max, &value);			\
+									\
+	if (err)							\
+		return err;						\
+	fpr_set_tunable(&fpr_tunables._name, value);			\
+	return count;							\
 }									\
 static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
 
 FPR_TUNABLE(age_ms, FPR_MS_MAX);
-FPR_TUNABLE(max_age_ms, FPR_MS_MAX);
-FPR_TUNABLE(max_delay_ms, FPR_MS_MAX);
-FPR_TUNABLE(threshold_kb, FPR_THRESHOLD_KB_MAX);
-FPR_TUNABLE(held_max_kb, FPR_HELD_KB_MAX);
-FPR_TUNABLE(held_reserve_percent, FPR_HELD_PERCENT_MAX);
 
-static ssize_t fine_age_ms_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+FPR_TUNABLE(max_age_ms, FPR_MS_MAX);
+#endif
+
+#ifdef CONFIG_PAGE_REPORTING_PIECES
+static ssize_t piece_age_ms_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", READ_ONCE(fpr_tunables.fine_age_ms));
+	return sysfs_emit(buf, "%u\n", READ_ONCE(fpr_tunables.piece_age_ms));
 }
 
-static ssize_t fine_age_ms_store(struct kobject *kobj,
-				 struct kobj_attribute *attr, const char *buf,
-				 size_t count)
+static ssize_t piece_age_ms_store(struct kobject *kobj,
+				  struct kobj_attribute *attr, const char *buf,
+				  size_t count)
 {
 	unsigned int ms;
-	int err = fpr_parse("fine_age_ms", buf, FPR_MS_MAX, &ms);
+	int err = fpr_parse("piece_age_ms", buf, FPR_MS_MAX, &ms);
 
 	if (!err)
-		err = fpr_set_fine_age(ms);
+		err = fpr_set_piece_age(ms);
 	return err ?: count;
 }
 
-static struct kobj_attribute fine_age_ms_attr = __ATTR_RW(fine_age_ms);
+static struct kobj_attribute piece_age_ms_attr = __ATTR_RW(piece_age_ms);
+#endif
+
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+FPR_TUNABLE(unbacked_reserve_percent, 100);
+
+static ssize_t unbacked_max_kb_show(struct kobject *kobj,
+				    struct kobj_attribute *attr, char *buf)
+{
+	unsigned int kb = READ_ONCE(fpr_tunables.unbacked_max_kb);
+
+	if (kb == FPR_NO_LIMIT)
+		return sysfs_emit(buf, "max\n");
+	return sysfs_emit(buf, "%u\n", kb);
+}
+
+static ssize_t unbacked_max_kb_store(struct kobject *kobj,
+				     struct kobj_attribute *attr,
+				     const char *buf, size_t count)
+{
+	unsigned int kb = FPR_NO_LIMIT;
+	int err = 0;
+
+	if (!sysfs_streq(buf, "max"))
+		err = kstrtouint(buf, 0, &kb);
+	if (err) {
+		pr_notice("unbacked_max_kb takes max or a number from 0 to %u\n",
+			  FPR_NO_LIMIT - 1);
+		return err;
+	}
+	fpr_set_tunable(&fpr_tunables.unbacked_max_kb, kb);
+	return count;
+}
+
+static struct kobj_attribute unbacked_max_kb_attr = __ATTR_RW(unbacked_max_kb);
+
+static ssize_t unbacked_kb_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return fpr_emit_kb(buf, fpr_unbacked_pages(NULL));
+}
+
+static struct kobj_attribute unbacked_kb_attr = __ATTR_RO(unbacked_kb);
+#endif
 
 static ssize_t order_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
@@ -139,69 +198,6 @@ static ssize_t enabled_store(struct kobject *kobj,
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 
-/* Names of the registered backends, "none" if there is none. */
-static ssize_t backend_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	struct fpr_backend *backend;
-	int len = 0;
-
-	mutex_lock(&fpr_mutex);
-	list_for_each_entry(backend, &fpr_backends, node)
-		len += sysfs_emit_at(buf, len, "%s%s%s", len ? " " : "",
-				     backend->name,
-				     backend->error ? ":stopped" : "");
-	mutex_unlock(&fpr_mutex);
-	if (!len)
-		len = sysfs_emit(buf, "none");
-	return len + sysfs_emit_at(buf, len, "\n");
-}
-
-static struct kobj_attribute backend_attr = __ATTR_RO(backend);
-
-static ssize_t pending_kb_show(struct kobject *kobj,
-			       struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n",
-			  fpr_pending_pages() << (PAGE_SHIFT - 10));
-}
-
-static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
-
-static ssize_t isolated_kb_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n",
-			  fpr_isolated_pages() << (PAGE_SHIFT - 10));
-}
-
-static struct kobj_attribute isolated_kb_attr = __ATTR_RO(isolated_kb);
-
-static ssize_t held_kb_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%lu\n",
-			  fpr_held_pages(NULL) << (PAGE_SHIFT - 10));
-}
-
-static struct kobj_attribute held_kb_attr = __ATTR_RO(held_kb);
-
-static ssize_t current_age_ms_show(struct kobject *kobj,
-				   struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", jiffies_to_msecs(fpr_current_age()));
-}
-
-static struct kobj_attribute current_age_ms_attr = __ATTR_RO(current_age_ms);
-
-/* Bytes that the last flush reported. */
-static ssize_t flush_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
-{
-	return sysfs_emit(buf, "%llu\n",
-			  (u64)fpr_last_flush_pages() << PAGE_SHIFT);
-}
-
 static ssize_t flush_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
@@ -219,24 +215,53 @@ static ssize_t flush_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return err ?: count;
 }
 
-static struct kobj_attribute flush_attr = __ATTR_RW(flush);
+static struct kobj_attribute flush_attr = __ATTR_WO(flush);
+
+/* === State === */
+
+static ssize_t pending_kb_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return fpr_emit_kb(buf, fpr_pending_pages(NULL));
+}
+
+static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
+
+static ssize_t isolated_kb_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return fpr_emit_kb(buf, fpr_isolated_pages(NULL));
+}
+
+static struct kobj_attribute isolated_kb_attr = __ATTR_RO(isolated_kb);
+
+static ssize_t current_age_ms_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", jiffies_to_msecs(fpr_current_age()));
+}
+
+static struct kobj_attribute current_age_ms_attr = __ATTR_RO(current_age_ms);
 
 static struct attribute *fpr_attrs[] = {
+	&enabled_attr.attr,
 	&order_attr.attr,
 	&age_ms_attr.attr,
-	&max_age_ms_attr.attr,
-	&fine_age_ms_attr.attr,
-	&threshold_kb_attr.attr,
-	&max_delay_ms_attr.attr,
-	&enabled_attr.attr,
-	&backend_attr.attr,
+	&flush_attr.attr,
 	&pending_kb_attr.attr,
 	&isolated_kb_attr.attr,
-	&held_kb_attr.attr,
-	&held_max_kb_attr.attr,
-	&held_reserve_percent_attr.attr,
 	&current_age_ms_attr.attr,
-	&flush_attr.attr,
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+	&max_age_ms_attr.attr,
+#endif
+#ifdef CONFIG_PAGE_REPORTING_PIECES
+	&piece_age_ms_attr.attr,
+#endif
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+	&unbacked_kb_attr.attr,
+	&unbacked_max_kb_attr.attr,
+	&unbacked_reserve_percent_attr.attr,
+#endif
 	NULL
 };
 
@@ -244,44 +269,287 @@ static const struct attribute_group fpr_group = {
 	.attrs = fpr_attrs,
 };
 
-static ssize_t fpr_counter_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf);
+/* === Counters, of all backends and of each === */
 
 /* In the order of enum fpr_counter. */
-#define FPR_COUNTER(_index, _name) \
-	[_index] = __ATTR(_name, 0444, fpr_counter_show, NULL)
-
-static struct kobj_attribute fpr_counter_attrs[] = {
-	FPR_COUNTER(FPR_REPORTED, reported_kb),
-	FPR_COUNTER(FPR_REFAULTED, refaulted_kb),
-	FPR_COUNTER(FPR_FAILED, failed_kb),
-	FPR_COUNTER(FPR_SKIPPED, skipped_kb),
-	FPR_COUNTER(FPR_DEFERRED, deferred_kb),
-	FPR_COUNTER(FPR_RESTORED, restored_kb),
-	FPR_COUNTER(FPR_TAKEN, taken_kb),
-	FPR_COUNTER(FPR_PASSES, passes),
-	FPR_COUNTER(FPR_BATCHES, batches),
+static const char * const fpr_counter_names[] = {
+	[FPR_REPORTED]	= "reported_kb",
+	[FPR_FLUSHED]	= "flushed_kb",
+	[FPR_FAILED]	= "failed_kb",
+	[FPR_SKIPPED]	= "skipped_kb",
+	[FPR_DEFERRED]	= "deferred_kb",
+	[FPR_REFAULTED]	= "refaulted_kb",
+	[FPR_RESTORED]	= "restored_kb",
+	[FPR_CLAIMED]	= "claimed_kb",
+	[FPR_PASSES]	= "passes",
+	[FPR_BATCHES]	= "batches",
 };
 
-static_assert(ARRAY_SIZE(fpr_counter_attrs) == FPR_NR_COUNTERS);
+static_assert(ARRAY_SIZE(fpr_counter_names) == FPR_NR_COUNTERS);
 
-static ssize_t fpr_counter_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
-{
-	unsigned int index = attr - fpr_counter_attrs;
-	u64 value = (unsigned long)atomic_long_read(&fpr_counters[index]);
+/**
+ * struct fpr_counter_attr - a counter as a file
+ * @attr:	the file
+ * @counter:	which one
+ */
+struct fpr_counter_attr {
+	struct kobj_attribute attr;
+	enum fpr_counter counter;
+};
 
-	if (index < FPR_NR_PAGE_COUNTERS)
-		value <<= PAGE_SHIFT - 10;
-	return sysfs_emit(buf, "%llu\n", value);
-}
-
+static struct fpr_counter_attr fpr_counter_attrs[FPR_NR_COUNTERS];
 static struct attribute *fpr_stats_attrs[FPR_NR_COUNTERS + 1];
 
 static const struct attribute_group fpr_stats_group = {
 	.name = "stats",
 	.attrs = fpr_stats_attrs,
 };
+
+/* Does the kernel have the layer that counts it? */
+static bool fpr_counter_exists(enum fpr_counter counter)
+{
+	switch (counter) {
+	case FPR_REFAULTED:
+		return IS_ENABLED(CONFIG_PAGE_REPORTING_RETAIN);
+	case FPR_RESTORED:
+	case FPR_CLAIMED:
+		return IS_ENABLED(CONFIG_PAGE_REPORTING_RESTORE);
+	default:
+		return true;
+	}
+}
+
+/* === A directory for each backend === */
+
+/**
+ * struct fpr_dir - the directory of a backend
+ * @kobj:	the directory
+ * @backend:	whose it is, with a reference
+ */
+struct fpr_dir {
+	struct kobject kobj;
+	struct fpr_backend *backend;
+};
+
+static struct fpr_backend *fpr_dir_backend(struct kobject *kobj)
+{
+	return container_of(kobj, struct fpr_dir, kobj)->backend;
+}
+
+static void fpr_dir_release(struct kobject *kobj)
+{
+	struct fpr_dir *dir = container_of(kobj, struct fpr_dir, kobj);
+
+	fpr_backend_put(dir->backend);
+	kfree(dir);
+}
+
+static ssize_t nodes_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%*pbl\n",
+			  nodemask_pr_args(&fpr_dir_backend(kobj)->nodes));
+}
+
+static struct kobj_attribute nodes_attr = __ATTR_RO(nodes);
+
+/* 0, or the error number with which the backend was stopped. */
+static ssize_t error_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%d\n",
+			  READ_ONCE(fpr_dir_backend(kobj)->error));
+}
+
+static struct kobj_attribute error_attr = __ATTR_RO(error);
+
+static ssize_t fpr_dir_pending_show(struct kobject *kobj,
+				    struct kobj_attribute *attr, char *buf)
+{
+	return fpr_emit_kb(buf, fpr_pending_pages(fpr_dir_backend(kobj)));
+}
+
+static struct kobj_attribute fpr_dir_pending_attr =
+	__ATTR(pending_kb, 0444, fpr_dir_pending_show, NULL);
+
+static ssize_t fpr_dir_isolated_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
+{
+	return fpr_emit_kb(buf, fpr_isolated_pages(fpr_dir_backend(kobj)));
+}
+
+static struct kobj_attribute fpr_dir_isolated_attr =
+	__ATTR(isolated_kb, 0444, fpr_dir_isolated_show, NULL);
+
+static ssize_t fpr_dir_unbacked_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
+{
+	return fpr_emit_kb(buf, fpr_unbacked_pages(fpr_dir_backend(kobj)));
+}
+
+static struct kobj_attribute fpr_dir_unbacked_attr =
+	__ATTR(unbacked_kb, 0444, fpr_dir_unbacked_show, NULL);
+
+/* What the backend itself allows; the user's limit is a tunable. */
+static ssize_t fpr_dir_unbacked_max_show(struct kobject *kobj,
+					 struct kobj_attribute *attr,
+					 char *buf)
+{
+	unsigned long pages = READ_ONCE(fpr_dir_backend(kobj)->unbacked_max);
+
+	if (pages == ULONG_MAX)
+		return sysfs_emit(buf, "max\n");
+	return fpr_emit_kb(buf, pages);
+}
+
+static struct kobj_attribute fpr_dir_unbacked_max_attr =
+	__ATTR(unbacked_max_kb, 0444, fpr_dir_unbacked_max_show, NULL);
+
+static struct attribute *fpr_dir_attrs[] = {
+	&nodes_attr.attr,
+	&error_attr.attr,
+	&fpr_dir_pending_attr.attr,
+	&fpr_dir_isolated_attr.attr,
+	&fpr_dir_unbacked_attr.attr,
+	&fpr_dir_unbacked_max_attr.attr,
+	NULL
+};
+
+/* Only a backend that restores has unbacked memory. */
+static umode_t fpr_dir_visible(struct kobject *kobj, struct attribute *attr,
+			       int index)
+{
+	if ((attr == &fpr_dir_unbacked_attr.attr ||
+	     attr == &fpr_dir_unbacked_max_attr.attr) &&
+	    !fpr_dir_backend(kobj)->restores)
+		return 0;
+	return attr->mode;
+}
+
+static const struct attribute_group fpr_dir_group = {
+	.attrs = fpr_dir_attrs,
+	.is_visible = fpr_dir_visible,
+};
+
+static const struct attribute_group *fpr_dir_groups[] = {
+	&fpr_dir_group,
+	&fpr_stats_group,
+	NULL
+};
+
+static const struct kobj_type fpr_dir_type = {
+	.release = fpr_dir_release,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = fpr_dir_groups,
+};
+
+/* The counters of a backend, or the sums. */
+static ssize_t fpr_counter_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	enum fpr_counter counter =
+		container_of(attr, struct fpr_counter_attr, attr)->counter;
+	const struct fpr_counters *counters =
+		kobj == fpr_kobj ? &fpr_total :
+				   &fpr_dir_backend(kobj)->counters;
+	unsigned long value = atomic_long_read(&counters->n[counter]);
+
+	if (counter < FPR_NR_PAGE_COUNTERS)
+		return fpr_emit_kb(buf, value);
+	return sysfs_emit(buf, "%lu\n", value);
+}
+
+static bool fpr_dir_name_taken(const char *name)
+{
+	struct fpr_backend *other;
+
+	list_for_each_entry(other, &fpr_backends, node)
+		if (other->dir && !strcmp(kobject_name(other->dir), name))
+			return true;
+	return false;
+}
+
+/* The name of the backend; with a number if another one has it already. */
+static char *fpr_dir_name(const struct fpr_backend *backend)
+{
+	unsigned int number = 1;
+	char *name = kstrdup(backend->name, GFP_KERNEL);
+
+	if (name)
+		strreplace(name, '/', '!');
+	while (name && fpr_dir_name_taken(name)) {
+		kfree(name);
+		name = kasprintf(GFP_KERNEL, "%s.%u", backend->name, ++number);
+		if (name)
+			strreplace(name, '/', '!');
+	}
+	return name;
+}
+
+/*
+ * Give a backend its directory.  It does without if there is no memory: sysfs
+ * is no reason not to report.
+ *
+ * Context: Process context, fpr_mutex is held.
+ */
+void fpr_sysfs_add(struct fpr_backend *backend)
+{
+	char *name = fpr_dir_name(backend);
+	struct fpr_dir *dir = kzalloc(sizeof(*dir), GFP_KERNEL);
+
+	lockdep_assert_held(&fpr_mutex);
+	if (!dir || !name || !fpr_backends_kobj) {
+		kfree(dir);
+	} else {
+		refcount_inc(&backend->refs);
+		dir->backend = backend;
+		if (kobject_init_and_add(&dir->kobj, &fpr_dir_type,
+					 fpr_backends_kobj, "%s", name))
+			kobject_put(&dir->kobj);
+		else
+			backend->dir = &dir->kobj;
+	}
+	kfree(name);
+	if (!backend->dir)
+		pr_warn("backend %s has no directory in sysfs\n",
+			backend->name);
+}
+
+/*
+ * Remove the directory of a backend.  Waits for those who read it.
+ *
+ * Context: Process context, fpr_mutex is held; no file of the directory takes
+ * it.
+ */
+void fpr_sysfs_remove(struct fpr_backend *backend)
+{
+	struct kobject *kobj = backend->dir;
+
+	lockdep_assert_held(&fpr_mutex);
+	if (!kobj)
+		return;
+	backend->dir = NULL;
+	kobject_del(kobj);
+	kobject_put(kobj);
+}
+
+static void __init fpr_init_counter_attrs(void)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < FPR_NR_COUNTERS; i++) {
+		struct fpr_counter_attr *file = &fpr_counter_attrs[i];
+
+		if (!fpr_counter_exists(i))
+			continue;
+		sysfs_attr_init(&file->attr.attr);
+		file->attr.attr.name = fpr_counter_names[i];
+		file->attr.attr.mode = 0444;
+		file->attr.show = fpr_counter_show;
+		file->counter = i;
+		fpr_stats_attrs[nr++] = &file->attr.attr;
+	}
+}
 
 static const struct attribute_group *fpr_groups[] = {
 	&fpr_group,
@@ -291,19 +559,20 @@ static const struct attribute_group *fpr_groups[] = {
 
 static int __init fpr_sysfs_init(void)
 {
-	struct kobject *kobj;
-	unsigned int i;
-	int err;
+	int err = -ENOMEM;
 
-	for (i = 0; i < FPR_NR_COUNTERS; i++)
-		fpr_stats_attrs[i] = &fpr_counter_attrs[i].attr;
-
-	kobj = kobject_create_and_add("page_reporting", mm_kobj);
-	if (!kobj)
+	fpr_init_counter_attrs();
+	fpr_kobj = kobject_create_and_add("page_reporting", mm_kobj);
+	if (!fpr_kobj)
 		return -ENOMEM;
-	err = sysfs_create_groups(kobj, fpr_groups);
-	if (err)
-		kobject_put(kobj);
+	fpr_backends_kobj = kobject_create_and_add("backends", fpr_kobj);
+	if (fpr_backends_kobj)
+		err = sysfs_create_groups(fpr_kobj, fpr_groups);
+	if (err) {
+		kobject_put(fpr_backends_kobj);
+		fpr_backends_kobj = NULL;
+		kobject_put(fpr_kobj);
+	}
 	return err;
 }
 subsys_initcall(fpr_sysfs_init);

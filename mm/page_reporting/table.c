@@ -19,7 +19,7 @@
 #include "backend.h"
 #include "batch.h"
 #include "hook.h"
-#include "policy.h"
+#include "retain.h"
 #include "table.h"
 #include "tracker.h"
 #include "tunables.h"
@@ -109,25 +109,27 @@ static int fpr_fill(struct fpr_zone *fz)
 	return 0;
 }
 
-/* The finer order: a block has as many parts as a segment has blocks. */
-unsigned int fpr_fine_order(unsigned int order)
+/* Order of a piece: a block has as many as a segment has blocks. */
+unsigned int fpr_piece_order(unsigned int order)
 {
 	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
 }
 
-bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
-		  bool fine)
+/* With pieces asked for and blocks of @order, are there any for @backend? */
+bool fpr_has_pieces(const struct fpr_backend *backend, unsigned int order,
+		    bool pieces)
 {
-	return fine && order && backend->prdev->pieces;
+	return IS_ENABLED(CONFIG_PAGE_REPORTING_PIECES) && pieces && order &&
+	       backend->prdev->flags & PAGE_REPORTING_PIECES;
 }
 
 /*
- * Allocate the tracker of a zone up to page frame @end, with one of the finer
- * order if @fine.
+ * Allocate the tracker of a zone up to page frame @end, with one of pieces if
+ * they are asked for.
  */
 static struct fpr_zone *fpr_alloc(struct fpr_backend *backend,
 				  struct zone *zone, unsigned long end,
-				  unsigned int order, bool fine)
+				  unsigned int order, bool pieces)
 {
 	unsigned long start = zone->zone_start_pfn;
 	struct fpr_zone *fz = fpr_zone_alloc(zone, start, end, order);
@@ -135,33 +137,32 @@ static struct fpr_zone *fpr_alloc(struct fpr_backend *backend,
 	if (!fz)
 		return NULL;
 	fz->backend = backend;
-	if (!fpr_has_fine(backend, order, fine))
+	if (!fpr_has_pieces(backend, order, pieces))
 		return fz;
-	fz->fine = fpr_zone_alloc(zone, start, end, fpr_fine_order(order));
-	if (!fz->fine) {
+	fz->pieces = fpr_zone_alloc(zone, start, end, fpr_piece_order(order));
+	if (!fz->pieces) {
 		fpr_zone_free(fz);
 		return NULL;
 	}
-	fz->fine->backend = backend;
-	fz->fine->below = order;
+	fz->pieces->backend = backend;
+	fz->pieces->end_order = order;
 	return fz;
 }
 
 /* Build the tracker of a zone, with every block of it pending. */
 struct fpr_zone *fpr_build(struct fpr_backend *backend, struct zone *zone,
-			   unsigned int order, bool fine)
+			   unsigned int order, bool pieces)
 {
 	struct fpr_zone *fz = fpr_alloc(backend, zone, zone_end_pfn(zone),
-					order, fine);
+					order, pieces);
 
 	if (!fz)
 		return NULL;
-	if (fpr_fill(fz) || (fz->fine && fpr_fill(fz->fine))) {
+	if (fpr_fill(fz) || (fz->pieces && fpr_fill(fz->pieces))) {
 		fpr_zone_free(fz);
 		return NULL;
 	}
-	fpr_swing_init(&fz->swing, zone_page_state(zone, NR_FREE_PAGES) +
-				   page_reporting_held(zone), jiffies);
+	fpr_retain_init(fz);
 	return fz;
 }
 
@@ -192,22 +193,24 @@ struct fpr_zone *fpr_grow(struct fpr_backend *backend, struct zone *zone)
 	unsigned long end = zone_end_pfn(zone) + zone->spanned_pages;
 	struct fpr_zone *old, *fz;
 
-	fz = fpr_alloc(backend, zone, end, backend->order, backend->fine);
+	fz = fpr_alloc(backend, zone, end, backend->order, backend->pieces);
 	if (!fz)
 		return NULL;
 	fz->since = jiffies;
+	fpr_retain_init(fz);
 
 	spin_lock_irq(&zone->lock);
 	old = fpr_zone_get_locked(zone);
 	/* A zone that was empty when the order changed has one of another. */
 	if (old && old->order == fz->order) {
 		fpr_inherit(fz, old);
-		if (fz->fine && old->fine)
-			fpr_inherit(fz->fine, old->fine);
+		if (fz->pieces && old->pieces) {
+			fpr_inherit(fz->pieces, old->pieces);
+			fpr_retain_inherit(fz->pieces, old->pieces);
+		}
 	}
 	if (old) {
-		fz->reserve = old->reserve;
-		fz->swing = old->swing;
+		fpr_retain_inherit(fz, old);
 		/* A batch that is on its way comes back to the new one. */
 		fz->isolated = old->isolated;
 	}
@@ -225,7 +228,8 @@ bool fpr_is_current(const struct fpr_backend *backend,
 		    const struct fpr_zone *fz)
 {
 	return fz->backend == backend && fz->order == backend->order &&
-	       !fz->fine == !fpr_has_fine(backend, fz->order, backend->fine);
+	       !fz->pieces == !fpr_has_pieces(backend, fz->order,
+					      backend->pieces);
 }
 
 /* === Memory that is wanted by address === */
@@ -280,8 +284,12 @@ int fpr_await_batch_at(struct zone *zone, unsigned long start_pfn,
 
 /* === Sums over all zones === */
 
-/* Add up what @pages returns for the tracker of each zone. */
-static unsigned long fpr_sum(unsigned long (*pages)(const struct fpr_zone *fz))
+/*
+ * Add up what @pages returns for the tracker of each zone of @backend, or of all
+ * if that is NULL.
+ */
+static unsigned long fpr_sum(const struct fpr_backend *backend,
+			     unsigned long (*pages)(const struct fpr_zone *fz))
 {
 	unsigned long sum = 0;
 	struct fpr_zone *fz;
@@ -292,7 +300,7 @@ static unsigned long fpr_sum(unsigned long (*pages)(const struct fpr_zone *fz))
 	rcu_read_lock();
 	for_each_populated_zone(zone) {
 		fz = fpr_zone_get(zone);
-		if (fz)
+		if (fz && (!backend || fz->backend == backend))
 			sum += pages(fz);
 	}
 	rcu_read_unlock();
@@ -303,8 +311,8 @@ static unsigned long fpr_zone_pending(const struct fpr_zone *fz)
 {
 	unsigned long pages = READ_ONCE(fz->nr_pending) << fz->order;
 
-	if (fz->fine)
-		pages += READ_ONCE(fz->fine->nr_pending) << fz->fine->order;
+	if (fz->pieces)
+		pages += READ_ONCE(fz->pieces->nr_pending) << fz->pieces->order;
 	return pages;
 }
 
@@ -313,15 +321,16 @@ static unsigned long fpr_zone_isolated(const struct fpr_zone *fz)
 	return READ_ONCE(fz->isolated);
 }
 
-unsigned long fpr_pending_pages(void)
+/* Pages that wait to be reported. */
+unsigned long fpr_pending_pages(const struct fpr_backend *backend)
 {
-	return fpr_sum(fpr_zone_pending);
+	return fpr_sum(backend, fpr_zone_pending);
 }
 
 /* Pages that are off the free lists because they are being reported. */
-unsigned long fpr_isolated_pages(void)
+unsigned long fpr_isolated_pages(const struct fpr_backend *backend)
 {
-	return fpr_sum(fpr_zone_isolated);
+	return fpr_sum(backend, fpr_zone_isolated);
 }
 
 /*

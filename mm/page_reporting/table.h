@@ -18,16 +18,16 @@ int fpr_alloc_table(void);
 struct fpr_zone *fpr_zone_of(struct zone *zone);
 unsigned long fpr_present_blocks(const struct fpr_zone *fz,
 				 unsigned long index);
-bool fpr_has_fine(const struct fpr_backend *backend, unsigned int order,
-		  bool fine);
-unsigned int fpr_fine_order(unsigned int order);
+bool fpr_has_pieces(const struct fpr_backend *backend, unsigned int order,
+		    bool pieces);
+unsigned int fpr_piece_order(unsigned int order);
 struct fpr_zone *fpr_build(struct fpr_backend *backend, struct zone *zone,
-			   unsigned int order, bool fine);
+			   unsigned int order, bool pieces);
 struct fpr_zone *fpr_publish(struct zone *zone, struct fpr_zone *fz);
 int fpr_await_batch_at(struct zone *zone, unsigned long start_pfn,
 		       unsigned long end_pfn);
-unsigned long fpr_pending_pages(void);
-unsigned long fpr_isolated_pages(void);
+unsigned long fpr_pending_pages(const struct fpr_backend *backend);
+unsigned long fpr_isolated_pages(const struct fpr_backend *backend);
 u32 fpr_current_age(void);
 void fpr_remove_trackers(struct fpr_backend *backend);
 struct fpr_zone *fpr_grow(struct fpr_backend *backend, struct zone *zone);

@@ -8,10 +8,10 @@
  * of the bits that are set.
  *
  * Everything here is arithmetic on bits and stamps.  Callers hold zone->lock,
- * but for fpr_collect() and fpr_take_census(), which read under RCU what may
- * change under them; what is collected is checked again under the lock.  The
- * hook in the allocator calls fpr_mark_freed(), the worker in cycle.c and
- * held.c the rest; table.c and hotplug.c build and tear down.
+ * but for fpr_collect(), which reads under RCU what may change under it; what is
+ * collected is checked again under the lock.  The hook in the allocator calls
+ * fpr_mark_freed(), the worker in cycle.c most of the rest; table.c and
+ * hotplug.c build and tear down.
  */
 #include <linux/bitmap.h>
 #include <linux/init.h>
@@ -49,7 +49,7 @@ struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
 	fz->nr_segments = nr;
 	fz->zone = zone;
 	fz->order = order;
-	fz->below = NR_PAGE_ORDERS;
+	fz->end_order = NR_PAGE_ORDERS;
 	fz->base = base;
 	return fz;
 }
@@ -59,8 +59,8 @@ void fpr_zone_free(struct fpr_zone *fz)
 {
 	unsigned long i;
 
-	if (fz->fine)
-		fpr_zone_free(fz->fine);
+	if (fz->pieces)
+		fpr_zone_free(fz->pieces);
 	for (i = 0; i < fz->nr_segments; i++)
 		kfree(rcu_access_pointer(fz->segments[i]));
 	kvfree(fz->summary);
@@ -128,16 +128,12 @@ struct fpr_segment *fpr_segment_remove(struct fpr_zone *fz,
 	return segment;
 }
 
-/*
- * Take over the segments of @old, which has the same order, and what it knows
- * of the memory reported lately.
- */
+/* Take over the segments of @old, which has the same order. */
 void fpr_inherit(struct fpr_zone *fz, struct fpr_zone *old)
 {
 	unsigned long i;
 
 	fz->since = old->since;
-	fz->recent = old->recent;
 	for (i = 0; i < old->nr_segments; i++) {
 		struct fpr_segment *segment = fpr_segment_remove(old, i);
 
@@ -164,24 +160,12 @@ static unsigned long fpr_run_bits(const struct fpr_zone *fz, unsigned long pfn,
 	return GENMASK(first + run - 1, first);
 }
 
-/**
- * struct fpr_part - the blocks of a range that lie in one segment
- * @index:	number of the segment
- * @segment:	the segment
- * @bits:	the blocks
- */
-struct fpr_part {
-	unsigned long index;
-	struct fpr_segment *segment;
-	unsigned long bits;
-};
-
 /*
  * Take the next part off @rest, but for those where there is no memory.  Returns
  * whether there was one.
  */
-static bool fpr_next_part(struct fpr_zone *fz, struct fpr_range *rest,
-			  struct fpr_part *part)
+bool fpr_next_part(struct fpr_zone *fz, struct fpr_range *rest,
+		   struct fpr_part *part)
 {
 	while (rest->nr_pages) {
 		unsigned int run = fpr_run(fz, rest->pfn,
@@ -351,39 +335,14 @@ bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
 	       fpr_due(scan, segment->stamp[bit]);
 }
 
-/* How many of these blocks have been held back as long as any may be? */
-static unsigned long fpr_count_expired(const struct fpr_segment *segment,
-				       unsigned long bits,
-				       const struct fpr_scan *scan)
-{
-	unsigned long expired = 0;
-	unsigned int bit;
-
-	for_each_set_bit(bit, &bits, FPR_SEGMENT_BLOCKS)
-		expired += fpr_expired(scan, segment->stamp[bit]);
-	return expired;
-}
-
-/*
- * The blocks of @range are about to be reported: nothing of them is pending any
- * more.  Returns how many of those that were had been held back in vain.
- */
-unsigned long fpr_take_run(struct fpr_zone *fz, const struct fpr_range *range,
-			   const struct fpr_scan *scan)
+/* The blocks of @range are about to be reported: none is pending any more. */
+void fpr_move_run(struct fpr_zone *fz, const struct fpr_range *range)
 {
 	struct fpr_range rest = *range;
-	unsigned long expired = 0;
 	struct fpr_part part;
 
-	while (fpr_next_part(fz, &rest, &part)) {
-		unsigned long bits = part.bits & part.segment->pending;
-
-		/* Without a reserve nothing was held back. */
-		if (fz->reserve)
-			expired += fpr_count_expired(part.segment, bits, scan);
-		fpr_unset_pending(fz, part.index, part.segment, bits);
-	}
-	return expired;
+	while (fpr_next_part(fz, &rest, &part))
+		fpr_unset_pending(fz, part.index, part.segment, part.bits);
 }
 
 /*
@@ -429,7 +388,7 @@ static bool fpr_collect_segment(struct fpr_zone *fz, struct fpr_scan *scan,
 			scan->bit = bit;
 			return false;
 		}
-		if (fpr_held_back(scan, stamp)) {
+		if (fpr_retained(scan, stamp)) {
 			scan->next = min(scan->next,
 					 fpr_until_due(scan, stamp));
 			continue;
@@ -490,41 +449,6 @@ void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
 		if (segment && fpr_block_due(fz, pfns[i], scan))
 			fpr_refund(scan,
 				   segment->stamp[fpr_block_bit(fz, pfns[i])]);
-	}
-}
-
-static void fpr_count_ages(const struct fpr_segment *segment,
-			   struct fpr_census *census, u32 now)
-{
-	unsigned long pending = READ_ONCE(segment->pending);
-	unsigned int bit;
-
-	smp_rmb(); /* pairs with smp_wmb() in fpr_set_pending() */
-	for_each_set_bit(bit, &pending, FPR_SEGMENT_BLOCKS) {
-		s32 age = now - READ_ONCE(segment->stamp[bit]);
-		u32 bucket = max(age, 0) / census->width;
-
-		census->blocks[min(bucket, FPR_CENSUS_BUCKETS - 1U)]++;
-	}
-}
-
-/*
- * Count the pending blocks by age, in buckets that end at @ceiling.
- *
- * Context: RCU read side.
- */
-void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
-		     u32 ceiling)
-{
-	unsigned long i;
-
-	memset(census, 0, sizeof(*census));
-	census->width = ceiling / FPR_CENSUS_BUCKETS + 1;
-	for_each_set_bit(i, fz->summary, fz->nr_segments) {
-		struct fpr_segment *segment = rcu_dereference(fz->segments[i]);
-
-		if (segment)
-			fpr_count_ages(segment, census, now);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 #include "policy.h"
+#include "reuse.h"
 #include "words.h"
 
 struct fpr_backend;
@@ -21,14 +22,14 @@ struct fpr_backend;
 
 /**
  * struct fpr_segment - state of FPR_SEGMENT_BLOCKS consecutive blocks
- * @pending:	blocks that became free and were not reported since
- * @reported:	blocks that were reported and not freed into since
- * @fresh:	pending blocks that nobody has used since they are tracked, or
- *		since they were reported
- * @stamp:	when the block last changed to pending or reported
+ * @pending:	Z: blocks that became free and were not reported since
+ * @reported:	Z: blocks that were reported and not freed into since
+ * @fresh:	Z: pending blocks that nobody has used since they are tracked,
+ *		or since they were reported
+ * @stamp:	Z: when the block last changed to pending or reported
  * @rcu:	for freeing, the collect stage reads without a lock
  *
- * Written under zone->lock.
+ * Z: written under zone->lock, @pending and @stamp also read under RCU.
  */
 struct fpr_segment {
 	unsigned long pending;
@@ -40,44 +41,58 @@ struct fpr_segment {
 
 /**
  * struct fpr_zone - what is tracked of a zone
- * @zone:	the zone
- * @backend:	to which its blocks are reported
- * @order:	order of a block
- * @below:	free list entries of this order and larger are left alone
- * @fine:	the tracker of a finer order for what is left alone by this one,
- *		or NULL
- * @base:	number of the first segment, counted from page frame 0
- * @nr_segments: length of @segments
- * @nr_pending:	blocks that are pending
- * @since:	when @nr_pending last left zero, or a pass last ended
- * @recent:	memory that was reported lately
- * @reserve:	pages that are held back because they will be wanted again
- * @swing:	how much was freed and taken again lately, the most to hold back
- * @isolated:	pages that a batch has taken off the free lists
- * @age:	age at which the last pass reported, in jiffies
- * @summary:	a bit per segment, set while any of its blocks is pending
- * @segments:	NULL where there is no memory
+ * @zone:	C: the zone
+ * @backend:	C: to which its blocks are reported
+ * @order:	C: order of a block
+ * @end_order:	C: free list entries of this order and larger are left to the
+ *		tracker of whole blocks, NR_PAGE_ORDERS if it is that one
+ * @pieces:	C: the tracker of pieces beside that of whole blocks, or NULL
+ * @base:	C: number of the first segment, counted from page frame 0
+ * @nr_segments: C: length of @segments
+ * @nr_pending:	Z: blocks that are pending
+ * @since:	Z: when @nr_pending last left zero, or a pass last ended
+ * @window:	Z: memory that was reported lately
+ * @retained:	Z: pages that are retained because they will be wanted again
+ * @reuse_peak:	Z: how much was freed and taken again lately, the most to retain
+ * @isolated:	Z: pages that a batch has taken off the free lists
+ * @age:	W: age at which the last pass reported, in jiffies
+ * @summary:	Z: a bit per segment, set while any of its blocks is pending
+ * @segments:	Z: NULL where there is no memory
  *
- * Members from @nr_pending on are written under zone->lock; the others do not
- * change once the structure is published.
+ * C: constant once the structure is published.
+ * Z: written under zone->lock.  @nr_pending, @since, @retained, @isolated are
+ *    also read without a lock, @summary and @segments under RCU.
+ * W: written by the worker, read without a lock.
  */
 struct fpr_zone {
 	struct zone *zone;
 	struct fpr_backend *backend;
 	unsigned int order;
-	unsigned int below;
-	struct fpr_zone *fine;
+	unsigned int end_order;
+	struct fpr_zone *pieces;
 	unsigned long base;
 	unsigned long nr_segments;
 	unsigned long nr_pending;
 	u32 since;
-	struct fpr_recent recent;
-	unsigned long reserve;
-	struct fpr_swing swing;
+	struct fpr_window window;
+	unsigned long retained;
+	struct fpr_reuse_peak reuse_peak;
 	unsigned long isolated;
 	u32 age;
 	unsigned long *summary;
 	struct fpr_segment __rcu *segments[] __counted_by(nr_segments);
+};
+
+/**
+ * struct fpr_part - the blocks of a range that lie in one segment
+ * @index:	number of the segment
+ * @segment:	the segment
+ * @bits:	the blocks
+ */
+struct fpr_part {
+	unsigned long index;
+	struct fpr_segment *segment;
+	unsigned long bits;
 };
 
 struct fpr_zone *fpr_zone_alloc(struct zone *zone, unsigned long start_pfn,
@@ -100,16 +115,15 @@ bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
 bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,
 		   const struct fpr_scan *scan);
-unsigned long fpr_take_run(struct fpr_zone *fz, const struct fpr_range *range,
-			   const struct fpr_scan *scan);
+bool fpr_next_part(struct fpr_zone *fz, struct fpr_range *rest,
+		   struct fpr_part *part);
+void fpr_move_run(struct fpr_zone *fz, const struct fpr_range *range);
 bool fpr_next_due(struct fpr_zone *fz, unsigned long pfn, unsigned long end,
 		  const struct fpr_scan *scan, struct fpr_range *range);
 unsigned int fpr_collect(struct fpr_zone *fz, struct fpr_scan *scan,
 			 unsigned long *pfns, unsigned int max);
 void fpr_rewind(struct fpr_zone *fz, struct fpr_scan *scan,
 		const unsigned long *pfns, unsigned int nr);
-void fpr_take_census(struct fpr_zone *fz, struct fpr_census *census, u32 now,
-		     u32 ceiling);
 void fpr_forget_reported(struct fpr_zone *fz, unsigned long index, u32 now);
 
 static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
@@ -117,19 +131,21 @@ static inline unsigned long fpr_block_pages(const struct fpr_zone *fz)
 	return 1UL << fz->order;
 }
 
-/* The tracker of one of the two orders, NULL if there is none. */
-static inline struct fpr_zone *fpr_level(struct fpr_zone *fz, bool fine)
+/* The tracker of whole blocks, or that of pieces, NULL if there is none. */
+static inline struct fpr_zone *fpr_tracker_of(struct fpr_zone *fz, bool pieces)
 {
-	return fz && fine ? fz->fine : fz;
+	if (!pieces || !fz)
+		return fz;
+	return IS_ENABLED(CONFIG_PAGE_REPORTING_PIECES) ? fz->pieces : NULL;
 }
 
-/* What is pending beyond what is held back: only that is worth a pass. */
+/* What is pending beyond what is retained: only that is worth a pass. */
 static inline unsigned long fpr_excess_pages(const struct fpr_zone *fz)
 {
 	unsigned long pending = READ_ONCE(fz->nr_pending) << fz->order;
-	unsigned long reserve = READ_ONCE(fz->reserve);
+	unsigned long retained = READ_ONCE(fz->retained);
 
-	return pending > reserve ? pending - reserve : 0;
+	return pending > retained ? pending - retained : 0;
 }
 
 static inline unsigned long fpr_segment_index(const struct fpr_zone *fz,

@@ -38,7 +38,7 @@ from lab.demo import Variant
 from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import RssSampler, Sample, guest_memory_kib, sum_of_rises
 
-FINE = Variant("fine", "this library, finer order", OURS.kernel, OURS.balloon)
+FINE = Variant("fine", "this library, piece order", OURS.kernel, OURS.balloon)
 EAGER = Variant("eager", "this library, no reserve", OURS.kernel, OURS.balloon)
 VARIANTS = (OURS, FINE, EAGER, STOCK, NONE)
 FINE_AGE_MS = 5000
@@ -125,7 +125,7 @@ def prepare(guest: Vm, variant: Variant) -> None:
     guest.run(f"tar xf /dev/vda -C / && mkdir {SRC}", 300)
     guest.run(f"mount -t ext2 /dev/vdc {SRC}", 60)
     if variant is FINE:
-        guest.write(f"{SYSFS}/fine_age_ms", str(FINE_AGE_MS))
+        guest.write(f"{SYSFS}/piece_age_ms", str(FINE_AGE_MS))
     if variant is EAGER:
         guest.write(f"{SYSFS}/max_age_ms", "0")
 
@@ -279,7 +279,7 @@ def describe(results: Results) -> Section:
         f" it all, and drops its caches, with {REST_SECONDS} s after each stage;"
         f" {len(one)} boots of each kernel in turn. Finer order: pieces of 32 KiB that"
         f" were free for {FINE_AGE_MS / 1000:g} s, too. No reserve: what the guest is"
-        " seen to take again is not held back (max_age_ms=0)."
+        " seen to take again is not retained (max_age_ms=0)."
         " Counted is the memory of the guest, without that of QEMU itself.",
         headline=(f"{left} MiB", f"left after build, clean, drop; {used} in use"),
         tables=[
@@ -301,7 +301,7 @@ def describe(results: Results) -> Section:
 OTHERS = {
     "stock": "the stock kernel",
     "none": "no reporting",
-    "fine": "the finer order",
+    "fine": "the piece order",
     "eager": "no reserve",
 }
 
@@ -333,7 +333,7 @@ def build_reading(results: Results) -> list[str]:
     if eager:
         text.append(
             "The reserve is what costs memory over time: memory that the build frees"
-            " and takes again is held back for as long as it goes on, and the host does"
+            " and takes again is retained for as long as it goes on, and the host does"
             " not have to give it again."
         )
     text.append(

@@ -129,7 +129,7 @@ def counted(bench: Bench, variant: Variant, gap: float) -> Result:
 
 
 def age(bench: Bench, pattern: str) -> Result:
-    """Follow what is held back, and what waits, while the use changes."""
+    """Follow what is retained, and what waits, while the use changes."""
     steps = PATTERNS[pattern]
     largest = max(bench.mib(mib) for mib, _, _ in steps)
     with bench.guest(OURS, f"age-{pattern}", 4 * largest) as guest:

@@ -286,7 +286,7 @@ def recommendation(results: Results) -> tuple[str, str, list[str]]:
             f" to start more guests, and {hidden:.0f} MiB of what it got do not show"
             " with MADV_FREE. What that costs is less than the time above: this"
             " benchmark flushes, and otherwise memory that will be wanted again soon is"
-            " held back by the guest and not reported."
+            " retained by the guest and not reported."
         )
         if saved > 0 and harmless:
             text.append(

@@ -72,9 +72,9 @@ def quiet(guest: Vm) -> None:
 
 def report_pieces(guest: Vm) -> None:
     """Switch pieces on, which has all free memory reported again, and off."""
-    guest.write(f"{SYSFS}/fine_age_ms", FINE_AGE_MS)
+    guest.write(f"{SYSFS}/piece_age_ms", FINE_AGE_MS)
     quiet(guest)
-    guest.write(f"{SYSFS}/fine_age_ms", 0)
+    guest.write(f"{SYSFS}/piece_age_ms", 0)
     quiet(guest)
 
 

@@ -81,7 +81,7 @@ def bars(axes: Any, results: Results, prefix: str, value: str, label: str) -> No
 
 
 def draw_ages(results: Results) -> Any:
-    """Show what is held back and what waits, over time."""
+    """Show what is retained and what waits, over time."""
     runs = {key: run for key, run in results.items() if key.startswith("age-")}
     if not runs:
         return None

@@ -90,7 +90,7 @@ def settle(guest: Guest) -> int:
         if time.monotonic() > deadline:
             raise VmError(f"{guest.name}: still gives memory away")
         time.sleep(2)
-        before, held = held, int(guest.read(f"{SYSFS}/held_kb"))
+        before, held = held, int(guest.read(f"{SYSFS}/unbacked_kb"))
     return held
 
 

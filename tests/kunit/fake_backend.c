@@ -34,7 +34,8 @@ static unsigned int smallest_order(const struct fake_backend *fake)
 {
 	unsigned int order = READ_ONCE(page_reporting_order);
 
-	if (!fake->prdev.pieces || !READ_ONCE(fpr_tunables.fine_age_ms))
+	if (!(fake->prdev.flags & PAGE_REPORTING_PIECES) ||
+	    !READ_ONCE(fpr_tunables.piece_age_ms))
 		return order;
 	return order > FPR_SEGMENT_SHIFT ? order - FPR_SEGMENT_SHIFT : 0;
 }
@@ -45,7 +46,7 @@ static bool is_malformed(const struct fake_backend *fake, unsigned long pfn,
 	unsigned long power = 1;
 	unsigned int order = 0;
 
-	if (fake->prdev.merge)
+	if (fake->prdev.flags & PAGE_REPORTING_MERGE)
 		return false;
 	while (power < nr_pages) {
 		power *= 2;
@@ -166,7 +167,7 @@ int fake_restore(struct page_reporting_dev_info *prdev, struct page *page,
 }
 
 /* Somebody else takes care of a page that is away.  Returns whether it was. */
-bool fake_let_take(struct fake_backend *fake, unsigned long pfn)
+bool fake_let_claim(struct fake_backend *fake, unsigned long pfn)
 {
 	struct fake_entry *entry;
 
@@ -176,6 +177,16 @@ bool fake_let_take(struct fake_backend *fake, unsigned long pfn)
 		entry->away = false;
 	spin_unlock_irq(&fake->lock);
 	return entry;
+}
+
+/* Say which order the hypervisor can do. */
+static int refuse_order(struct fake_backend *fake)
+{
+	if (fake->writes_order)
+		WRITE_ONCE(page_reporting_order, fake->least_order);
+	else
+		page_reporting_raise_order(&fake->prdev, fake->least_order);
+	return -EINVAL;
 }
 
 static int fake_report(struct page_reporting_dev_info *prdev,
@@ -198,6 +209,8 @@ static int fake_report(struct page_reporting_dev_info *prdev,
 		fake->nr_errors--;
 		err = fake->error;
 	}
+	if (READ_ONCE(page_reporting_order) < fake->least_order)
+		err = refuse_order(fake);
 	if (fail_odd)
 		fake->fail_odd--;
 	if (fail_all)
@@ -247,9 +260,9 @@ static void set_defaults(void)
 {
 	mutex_lock(&fpr_mutex);
 	fpr_tunables = (struct fpr_tunables){
-		.max_delay_ms = 1000,
-		.held_max_kb = FPR_HELD_KB_MAX,
 		.enabled = true,
+		.unbacked_max_kb = FPR_NO_LIMIT,
+		.max_delay_ms = 1000,
 	};
 	WRITE_ONCE(page_reporting_order, (unsigned int)-1);
 	fpr_order_chosen = false;
@@ -338,15 +351,15 @@ static void drop_pending(void)
 	}
 }
 
-/* Register a backend that keeps what it is given: only what is freed later. */
-void fake_register_holder(struct kunit *test, struct fake_backend *fake)
+/* Register a backend that restores: only what is freed later is unbacked. */
+void fake_register_restorer(struct kunit *test, struct fake_backend *fake)
 {
-	WRITE_ONCE(fpr_tunables.held_max_kb, 0);
+	WRITE_ONCE(fpr_tunables.unbacked_max_kb, 0);
 	fake->prdev.restore = fake_restore;
 	fake_register(test, fake);
 	flush_work(&fake_core(fake)->work);
 	drop_pending();
-	WRITE_ONCE(fpr_tunables.held_max_kb, FPR_HELD_KB_MAX);
+	WRITE_ONCE(fpr_tunables.unbacked_max_kb, FPR_NO_LIMIT);
 }
 
 void fake_unregister(struct kunit *test, struct fake_backend *fake)
@@ -386,8 +399,8 @@ static bool is_quiet(void *context)
 {
 	struct fpr_backend *backend = context;
 
-	/* In this order: what the worker holds is no longer pending. */
-	return !fpr_pending_pages() && !work_busy(&backend->work);
+	/* In this order: what the worker has isolated is not pending. */
+	return !fpr_pending_pages(NULL) && !work_busy(&backend->work);
 }
 
 /* Wait until nothing is pending and nothing is isolated. */
@@ -397,7 +410,7 @@ void fake_wait_quiet(struct kunit *test, struct fake_backend *fake)
 
 	KUNIT_ASSERT_NOT_NULL(test, backend);
 	KUNIT_ASSERT_TRUE_MSG(test, fake_wait(is_quiet, backend),
-			      "%lu pages still pending", fpr_pending_pages());
+			      "%lu pages still pending", fpr_pending_pages(NULL));
 }
 
 /* Let a pass happen now, whether anything is due or not. */

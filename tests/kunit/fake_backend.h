@@ -56,6 +56,8 @@ struct fake_entry {
  * @nr_errors:	in how many calls, counted down
  * @fail_odd:	fail every other entry in so many calls, counted down
  * @fail_all:	fail every entry in so many calls, counted down
+ * @least_order: refuse blocks of a smaller order, 0 for none
+ * @writes_order: and say so as hv_balloon did, not by the function for it
  * @block:	wait in the call until the test lets it go on
  * @entered:	the call that waits has begun
  * @proceed:	lets it go on
@@ -82,6 +84,8 @@ struct fake_backend {
 	unsigned int nr_errors;
 	unsigned int fail_odd;
 	unsigned int fail_all;
+	unsigned int least_order;
+	bool writes_order;
 	bool block;
 	struct completion entered;
 	struct completion proceed;
@@ -103,8 +107,8 @@ bool fake_saw(struct fake_backend *fake, unsigned long pfn,
 void fake_let_go(struct fake_backend *fake);
 int fake_restore(struct page_reporting_dev_info *prdev, struct page *page,
 		 unsigned int order);
-void fake_register_holder(struct kunit *test, struct fake_backend *fake);
+void fake_register_restorer(struct kunit *test, struct fake_backend *fake);
 bool fake_has(struct fake_backend *fake, unsigned long pfn);
-bool fake_let_take(struct fake_backend *fake, unsigned long pfn);
+bool fake_let_claim(struct fake_backend *fake, unsigned long pfn);
 
 #endif /* _MM_PAGE_REPORTING_FAKE_BACKEND_H */

@@ -58,7 +58,7 @@ static void test_error_stops(struct kunit *test)
 	struct test_block *first = test_block_alloc(test);
 	struct test_block *second = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
-	atomic_long_t *failed = &fpr_counters[FPR_FAILED];
+	atomic_long_t *failed = &fpr_total.n[FPR_FAILED];
 	struct fpr_backend *backend;
 	long before;
 
@@ -73,7 +73,7 @@ static void test_error_stops(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->calls, 1);
 	KUNIT_EXPECT_TRUE(test, saw_never(fake, first));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(failed) - before, fake->failed);
-	KUNIT_EXPECT_GE(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(NULL), MAX_ORDER_NR_PAGES);
 	expect_free(test, first);
 
 	/* It is not called again, whatever is freed. */
@@ -318,7 +318,7 @@ static void test_unregister_in_flight(struct kunit *test)
 	calls = fake->calls;
 	test_block_free(later);
 	KUNIT_EXPECT_EQ(test, fake->calls, calls);
-	KUNIT_EXPECT_EQ(test, fpr_pending_pages(), 0);
+	KUNIT_EXPECT_EQ(test, fpr_pending_pages(NULL), 0);
 	fake_unregister(test, fake);
 }
 
@@ -334,7 +334,7 @@ static void test_free_in_flight(struct kunit *test)
 	test_block_free(block);
 	wait_for_completion(&fake->entered);
 	test_block_free(later);
-	KUNIT_EXPECT_GE(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(NULL), MAX_ORDER_NR_PAGES);
 	fake_let_go(fake);
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw_once(fake, block));
@@ -362,7 +362,7 @@ static void test_restore_all_in_flight(struct kunit *test)
 	test_block_free(later);
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_EQ(test, fake->calls, 0);
-	page_reporting_resume_holding();
+	page_reporting_resume();
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw_once(fake, later));
 }
@@ -585,23 +585,43 @@ static void test_orders_under_load(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
 }
 
-/* A driver may change the order itself, as one in the kernel does. */
-static void test_order_changed_by_driver(struct kunit *test)
+/* Of two ways in which a backend can say that it has to have larger blocks. */
+static void check_order_refused(struct kunit *test, bool writes_order)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
 
-	start(test);
-	WRITE_ONCE(page_reporting_order, 5);
-	fake_run_pass(test, fake);
-	KUNIT_EXPECT_EQ(test, fake_core(fake)->order, 5);
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_order(3));
+	fake->least_order = 5;
+	fake->writes_order = writes_order;
+	fake_register(test, fake);
 	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_EQ(test, fake_core(fake)->order, 5);
+	KUNIT_EXPECT_EQ(test, fpr_current_order(), 5);
+	KUNIT_EXPECT_EQ(test, fake_core(fake)->error, 0);
 	fake_forget(fake);
 	test_block_free_part(block, 32, 32);
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn, 32, 0));
 	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn + 32, 32, 1));
 	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn + 64, 32, 0));
+
+	/* What it has refused the user cannot have. */
+	KUNIT_EXPECT_EQ(test, fpr_set_order(4), -ERANGE);
+	KUNIT_EXPECT_EQ(test, fpr_current_order(), 5);
+	KUNIT_EXPECT_EQ(test, fpr_set_order(6), 0);
+	KUNIT_EXPECT_EQ(test, fpr_current_order(), 6);
+	fake_wait_quiet(test, fake);
+}
+
+static void test_order_raised(struct kunit *test)
+{
+	check_order_refused(test, false);
+}
+
+static void test_order_written_by_driver(struct kunit *test)
+{
+	check_order_refused(test, true);
 }
 
 static struct kunit_case fault_cases[] = {
@@ -624,7 +644,8 @@ static struct kunit_case fault_cases[] = {
 #endif
 	KUNIT_CASE(test_new_order_in_flight),
 	KUNIT_CASE(test_orders_under_load),
-	KUNIT_CASE(test_order_changed_by_driver),
+	KUNIT_CASE(test_order_raised),
+	KUNIT_CASE(test_order_written_by_driver),
 	{}
 };
 

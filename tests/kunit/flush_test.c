@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: KUnit tests of flushing, and of memory that is held
- * back because it will be wanted again.
+ * Free page reporting: KUnit tests of flushing.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -32,11 +31,17 @@ static bool saw(struct kunit *test, const struct test_block *block,
 	return fake_saw(test->priv, block->pfn, MAX_ORDER_NR_PAGES, times);
 }
 
+static long flushed_pages(void)
+{
+	return atomic_long_read(&fpr_total.n[FPR_FLUSHED]);
+}
+
 static void test_flush_reports_young_blocks(struct kunit *test)
 {
 	struct test_block *first = test_block_alloc(test);
 	struct test_block *second = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
+	long before = flushed_pages();
 	unsigned long pages;
 
 	start(test);
@@ -46,7 +51,7 @@ static void test_flush_reports_young_blocks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
 	KUNIT_EXPECT_TRUE(test, saw(test, first, 1));
 	KUNIT_EXPECT_EQ(test, pages, fake->pages);
-	KUNIT_EXPECT_EQ(test, fpr_last_flush_pages(), pages);
+	KUNIT_EXPECT_EQ(test, pages, flushed_pages() - before);
 
 	fake_forget(fake);
 	test_block_free(second);
@@ -77,11 +82,11 @@ static void test_flush_finds_single_pages(struct kunit *test)
 static unsigned long recent_pages(const struct test_block *block)
 {
 	struct zone *zone = page_zone(block->page);
-	struct fpr_recent *recent;
+	struct fpr_window *recent;
 	unsigned long pages;
 
 	spin_lock_irq(&zone->lock);
-	recent = &fpr_zone_get_locked(zone)->recent;
+	recent = &fpr_zone_get_locked(zone)->window;
 	pages = recent->pages[0] + recent->pages[1];
 	spin_unlock_irq(&zone->lock);
 	return pages;
@@ -92,7 +97,7 @@ static void test_flush_anew(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct test_block *used = test_block_alloc(test);
-	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
+	atomic_long_t *refaulted = &fpr_total.n[FPR_REFAULTED];
 	struct fake_backend *fake = test->priv;
 	unsigned long pages, recent;
 	long before;
@@ -110,7 +115,7 @@ static void test_flush_anew(struct kunit *test)
 	recent = recent_pages(block);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush_anew(&pages));
 	KUNIT_EXPECT_EQ(test, pages, fake->pages);
-	KUNIT_EXPECT_EQ(test, fpr_last_flush_pages(), pages);
+	KUNIT_EXPECT_EQ(test, pages, flushed_pages() - before);
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
 	KUNIT_EXPECT_TRUE(test, saw(test, used, 0));
 	/* All of it was free before: no use of it would be a refault. */
@@ -127,13 +132,13 @@ static void test_flush_anew(struct kunit *test)
 }
 
 /* What a hypervisor keeps it has for certain. */
-static void test_flush_anew_of_held_blocks(struct kunit *test)
+static void test_flush_anew_of_unbacked_blocks(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
 	unsigned long pages;
 
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	test_block_free(block);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush_anew(&pages));
@@ -313,116 +318,11 @@ static void test_unregister_during_flush(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
 }
 
-/* === Held back === */
-
-/* Have a block reported and taken again, so that as much will be held back. */
-static struct test_block *make_reserve(struct kunit *test,
-				       unsigned int max_age_ms)
-{
-	struct test_block *block = test_block_alloc(test);
-	struct fake_backend *fake = test->priv;
-
-	start(test);
-	WRITE_ONCE(fpr_tunables.max_age_ms, max_age_ms);
-	WRITE_ONCE(fpr_tunables.age_ms, 0);
-	test_block_free(block);
-	fake_wait_quiet(test, fake);
-	KUNIT_ASSERT_TRUE(test, saw(test, block, 1));
-	fake_forget(fake);
-	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
-	return block;
-}
-
-/* Memory that was wanted again right after its report is not reported soon. */
-static void test_reserve_is_held_back(struct kunit *test)
-{
-	struct test_block *block = make_reserve(test, FPR_MS_MAX);
-	struct fake_backend *fake = test->priv;
-	unsigned long pages;
-
-	/* A pass shall happen even if nothing is in excess of the reserve. */
-	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
-	test_block_free(block);
-	fake_run_pass(test, fake);
-	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
-	KUNIT_EXPECT_GE(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
-	KUNIT_EXPECT_GT(test, fpr_current_age(), 0);
-
-	/* A flush does not spare it. */
-	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
-	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
-}
-
-/* Nor is it held back for longer than the ceiling. */
-static void test_reserve_ends(struct kunit *test)
-{
-	struct test_block *block = make_reserve(test, 2000);
-	struct fake_backend *fake = test->priv;
-	unsigned long freed_at;
-
-	freed_at = jiffies;
-	test_block_free(block);
-	fake_wait_quiet(test, fake);
-	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
-	KUNIT_ASSERT_GT(test, fake->calls, 0);
-	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
-	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
-			freed_at + msecs_to_jiffies(2000));
-}
-
-/* Memory beyond the reserve comes back as ever. */
-static void test_excess_is_reported(struct kunit *test)
-{
-	struct fake_backend *fake = test->priv;
-	struct test_block *other[4], *block;
-	unsigned int i, reported = 0;
-
-	for (i = 0; i < ARRAY_SIZE(other); i++)
-		other[i] = test_block_alloc(test);
-	block = make_reserve(test, FPR_MS_MAX);
-	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
-	for (i = 0; i < ARRAY_SIZE(other); i++)
-		test_block_free(other[i]);
-	test_block_free(block);
-	WRITE_ONCE(fpr_tunables.age_ms, 0);
-	fake_run_pass(test, fake);
-	for (i = 0; i < ARRAY_SIZE(other); i++)
-		reported += saw(test, other[i], 1);
-	reported += saw(test, block, 1);
-	KUNIT_EXPECT_EQ(test, reported, ARRAY_SIZE(other));
-}
-
-/*
- * A block is used again and again, but each time another one, because the
- * allocator takes one that was reported and leaves the one that was held back.
- * That is no reason to hold back two.
- */
-static void test_reserve_is_what_is_reused(struct kunit *test)
-{
-	struct test_block *other = test_block_alloc(test), *reported;
-	struct test_block *block = make_reserve(test, FPR_MS_MAX);
-	struct fake_backend *fake = test->priv;
-	unsigned int i;
-
-	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
-	test_block_free(block);
-	test_block_free(other);
-	for (i = 0; i < 3; i++) {
-		fake_run_pass(test, fake);
-		KUNIT_ASSERT_EQ(test, 1, saw(test, block, 1) +
-					 saw(test, other, 1));
-		reported = saw(test, block, 1) ? block : other;
-		fake_forget(fake);
-		KUNIT_ASSERT_TRUE(test, test_block_take_back(reported));
-		test_block_free(reported);
-	}
-}
-
 static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_flush_reports_young_blocks),
 	KUNIT_CASE(test_flush_finds_single_pages),
 	KUNIT_CASE(test_flush_anew),
-	KUNIT_CASE(test_flush_anew_of_held_blocks),
+	KUNIT_CASE(test_flush_anew_of_unbacked_blocks),
 	KUNIT_CASE(test_flush_without_backend),
 	KUNIT_CASE(test_flush_while_disabled),
 	KUNIT_CASE_PARAM(test_flush_fails, error_gen_params),
@@ -430,10 +330,6 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_flush_waits),
 	KUNIT_CASE(test_flush_during_flush),
 	KUNIT_CASE(test_unregister_during_flush),
-	KUNIT_CASE(test_reserve_is_held_back),
-	KUNIT_CASE(test_reserve_ends),
-	KUNIT_CASE(test_excess_is_reported),
-	KUNIT_CASE(test_reserve_is_what_is_reused),
 	{}
 };
 

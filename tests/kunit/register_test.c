@@ -17,7 +17,7 @@ static void expect_no_backend(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, list_empty(&fpr_backends));
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&page_reporting_enabled));
-	KUNIT_EXPECT_EQ(test, fpr_pending_pages(), 0);
+	KUNIT_EXPECT_EQ(test, fpr_pending_pages(NULL), 0);
 }
 
 /* === Refused === */

@@ -303,7 +303,7 @@ static void test_adjacent_blocks_merge(struct kunit *test)
 	unsigned int i;
 
 	alloc_blocks(test, blocks);
-	fake->prdev.merge = true;
+	fake->prdev.flags |= PAGE_REPORTING_MERGE;
 	start(test, MAX_PAGE_ORDER - 1);
 	fpr_set_enabled(false);
 	for (i = 0; i < NR_BLOCKS; i++)
@@ -329,7 +329,7 @@ static void test_counters_add_up(struct kunit *test)
 
 	alloc_blocks(test, blocks);
 	for (i = 0; i < FPR_NR_COUNTERS; i++)
-		before[i] = atomic_long_read(&fpr_counters[i]);
+		before[i] = atomic_long_read(&fpr_total.n[i]);
 	fake->error = -EAGAIN;
 	fake->nr_errors = 2;
 	fake->fail_odd = 4;
@@ -340,7 +340,7 @@ static void test_counters_add_up(struct kunit *test)
 	fake_wait_quiet(test, fake);
 	fake_unregister(test, fake);
 	for (i = 0; i < FPR_NR_COUNTERS; i++)
-		rise[i] = atomic_long_read(&fpr_counters[i]) - before[i];
+		rise[i] = atomic_long_read(&fpr_total.n[i]) - before[i];
 
 	KUNIT_EXPECT_GT(test, fake->failed, 0);
 	KUNIT_EXPECT_EQ(test, rise[FPR_REPORTED], fake->pages);
@@ -352,7 +352,7 @@ static void test_counters_add_up(struct kunit *test)
 /* Memory that is freed again soon after its report was given back in vain. */
 static void test_refaults_are_counted(struct kunit *test)
 {
-	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
+	atomic_long_t *refaulted = &fpr_total.n[FPR_REFAULTED];
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
 	long before;
@@ -375,7 +375,7 @@ static void test_refaults_are_counted(struct kunit *test)
 /* A block that is in use again when its turn comes is skipped. */
 static void test_reused_block_is_skipped(struct kunit *test)
 {
-	atomic_long_t *skipped = &fpr_counters[FPR_SKIPPED];
+	atomic_long_t *skipped = &fpr_total.n[FPR_SKIPPED];
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
 	long before;

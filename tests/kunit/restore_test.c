@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: KUnit tests of how held blocks come back: for whom, in
+ * Free page reporting: KUnit tests of how unbacked blocks come back: for whom, in
  * which order, and what happens when the hypervisor does not give them.
  *
  * Allocations use up the real memory of the machine until they need what is
- * held.
+ * unbacked.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
@@ -26,8 +26,8 @@
 #define NR_BLOCKS	6
 #define BLOCK_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
 
-/* Have that many blocks of @order held. */
-static struct zone *hold(struct kunit *test, struct test_block **blocks,
+/* Have that many blocks of @order unbacked. */
+static struct zone *unback(struct kunit *test, struct test_block **blocks,
 			 unsigned int order)
 {
 	struct fake_backend *fake = test->priv;
@@ -36,25 +36,25 @@ static struct zone *hold(struct kunit *test, struct test_block **blocks,
 	fake->prdev.order = order;
 	for (i = 0; i < NR_BLOCKS; i++)
 		blocks[i] = test_block_alloc(test);
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	for (i = 0; i < NR_BLOCKS; i++)
 		test_block_free(blocks[i]);
 	fake_wait_quiet(test, fake);
-	KUNIT_ASSERT_GE(test, fpr_held_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
-	/* From here on nothing is held that was not. */
+	KUNIT_ASSERT_GE(test, fpr_unbacked_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
+	/* From here on nothing is unbacked that was not. */
 	fpr_set_enabled(false);
 	return page_zone(blocks[0]->page);
 }
 
 static bool is_restored(const struct test_block *block)
 {
-	return !fpr_is_held(block->page);
+	return !fpr_is_unbacked(block->page);
 }
 
 /* === Allocations === */
 
 /**
- * struct demand - an allocation that needs held memory
+ * struct demand - an allocation that needs unbacked memory
  * @name:	for humans
  * @order:	order of a piece
  * @gfp:	how it is allocated
@@ -139,7 +139,7 @@ static void free_all(struct list_head *pages, unsigned int order)
 }
 
 /*
- * Allocate until only @left pages are held.  Returns how many allocations got
+ * Allocate until only @left pages are unbacked.  Returns how many allocations got
  * what is the hypervisor's.
  */
 static unsigned long use_up(struct kunit *test, struct list_head *pages,
@@ -148,12 +148,12 @@ static unsigned long use_up(struct kunit *test, struct list_head *pages,
 	const struct demand *demand = test->param_value;
 	unsigned long holes = 0;
 
-	while (fpr_held_pages(NULL) > left) {
+	while (fpr_unbacked_pages(NULL) > left) {
 		struct page *page = allocate(demand);
 
 		if (!page)
 			break;
-		holes += fpr_is_held(page) ||
+		holes += fpr_is_unbacked(page) ||
 			 fake_has(test->priv, page_to_pfn(page));
 		list_add(&page->lru, pages);
 	}
@@ -161,7 +161,7 @@ static unsigned long use_up(struct kunit *test, struct list_head *pages,
 }
 
 /*
- * Allocate until the last held block is back.  None of what was allocated may
+ * Allocate until the last unbacked block is back.  None of what was allocated may
  * be the hypervisor's, and reclaim must not have begun while there were blocks
  * to restore.  The last ones may be in the hands of other processors.
  */
@@ -173,13 +173,13 @@ static void test_demand(struct kunit *test)
 	unsigned long events, holes;
 	LIST_HEAD(pages);
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	events = reclaim_events();
 	holes = use_up(test, &pages, NR_BLOCKS / 2 * BLOCK_PAGES);
 	KUNIT_EXPECT_EQ(test, events, reclaim_events());
 	holes += use_up(test, &pages, 0);
 	free_all(&pages, demand->order);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
 	KUNIT_EXPECT_EQ(test, holes, 0);
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 	KUNIT_EXPECT_GE(test, fake->restored, NR_BLOCKS * BLOCK_PAGES);
@@ -191,26 +191,26 @@ static void test_one_block_at_a_time(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
-	unsigned long before = page_reporting_held(zone);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
+	unsigned long before = fpr_unbacked_in(zone);
 
 	KUNIT_EXPECT_TRUE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
-	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), before - BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_in(zone), before - BLOCK_PAGES);
 }
 
-/* Hold a quarter of @block and nothing larger, and return it. */
-static struct page *hold_quarter(struct kunit *test, struct test_block *block)
+/* Have a quarter of @block unbacked and nothing larger, and return it. */
+static struct page *unback_quarter(struct kunit *test, struct test_block *block)
 {
 	unsigned long quarter = BLOCK_PAGES / 4;
 	struct fake_backend *fake = test->priv;
 
 	fake->prdev.order = MAX_PAGE_ORDER - 2;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	test_block_free_part(block, quarter, quarter);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + quarter));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(block->page + quarter));
 	/* Others' memory may be large enough. */
 	while (restore_one(page_zone(block->page), MAX_PAGE_ORDER - 1, 0))
 		;
@@ -221,23 +221,23 @@ static struct page *hold_quarter(struct kunit *test, struct test_block *block)
 static void test_too_small_blocks(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
-	struct page *quarter = hold_quarter(test, block);
+	struct page *quarter = unback_quarter(test, block);
 	struct zone *zone = page_zone(block->page);
 	unsigned int order = MAX_PAGE_ORDER - 2;
 
 	KUNIT_EXPECT_FALSE(test, restore_one(zone, order + 1, 0));
-	KUNIT_EXPECT_TRUE(test, fpr_is_held(quarter));
+	KUNIT_EXPECT_TRUE(test, fpr_is_unbacked(quarter));
 	KUNIT_EXPECT_TRUE(test, restore_one(zone, order, 0));
 	while (restore_one(zone, order, 0))
 		;
-	KUNIT_EXPECT_FALSE(test, fpr_is_held(quarter));
+	KUNIT_EXPECT_FALSE(test, fpr_is_unbacked(quarter));
 }
 
 /* Where all that is free is of use to few only, memory is not plenty. */
 static void test_short_but_for_cma(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
-	struct page *quarter = hold_quarter(test, block);
+	struct page *quarter = unback_quarter(test, block);
 	struct zone *zone = page_zone(block->page);
 	long free = zone_page_state(zone, NR_FREE_PAGES);
 
@@ -245,7 +245,7 @@ static void test_short_but_for_cma(struct kunit *test)
 	while (restore_one(zone, MAX_PAGE_ORDER, 0))
 		;
 	mod_zone_page_state(zone, NR_FREE_CMA_PAGES, -free);
-	KUNIT_EXPECT_FALSE(test, fpr_is_held(quarter));
+	KUNIT_EXPECT_FALSE(test, fpr_is_unbacked(quarter));
 }
 
 /*
@@ -260,27 +260,27 @@ static void test_no_fragments(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 
 	fake->prdev.order = order;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	test_block_free_part(block, BIT(order), BIT(order));
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + BIT(order)));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(block->page + BIT(order)));
 
 	/* Others' memory may be large enough. */
 	while (restore_one(zone, 0, ALLOC_NOFRAGMENT))
 		;
-	KUNIT_EXPECT_EQ(test, fpr_is_held(block->page + BIT(order)),
+	KUNIT_EXPECT_EQ(test, fpr_is_unbacked(block->page + BIT(order)),
 			IS_ENABLED(CONFIG_ZONE_DMA32));
 	while (restore_one(zone, 0, 0))
 		;
-	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page + BIT(order)));
+	KUNIT_EXPECT_FALSE(test, fpr_is_unbacked(block->page + BIT(order)));
 }
 
 /* What a zone reserves for allocations that need it is not for others. */
 static void test_lowmem_reserve(struct kunit *test)
 {
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
 	int higher = zone_idx(zone) + 1;
 	long reserve = zone->lowmem_reserve[higher];
 
@@ -299,10 +299,10 @@ static void test_range(struct kunit *test)
 	struct test_block *blocks[NR_BLOCKS];
 	unsigned int i;
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	/* From within a block to within it: all of it is needed. */
 	KUNIT_EXPECT_EQ(test, 0,
-			page_reporting_restore_range(blocks[1]->pfn + 1,
+			fpr_restore_range(blocks[1]->pfn + 1,
 						     blocks[1]->pfn + 2));
 	for (i = 0; i < NR_BLOCKS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, is_restored(blocks[i]), i == 1,
@@ -315,8 +315,8 @@ static void test_failure_backs_off(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
-	unsigned long held = page_reporting_held(zone);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
+	unsigned long unbacked = fpr_unbacked_in(zone);
 	unsigned int attempts = 0, i;
 	unsigned long end;
 
@@ -324,7 +324,7 @@ static void test_failure_backs_off(struct kunit *test)
 	fake->restore_step = 1;
 	KUNIT_EXPECT_FALSE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_EQ(test, fake->restores, 1);
-	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), held);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_in(zone), unbacked);
 
 	/* However often an allocation asks, the hypervisor has peace. */
 	end = jiffies + HZ / 2;
@@ -364,16 +364,16 @@ static void test_allocation_fails_cleanly(struct kunit *test)
 	struct page *page;
 	LIST_HEAD(pages);
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	fake->restore_error = -ENOMEM;
 	while ((page = allocate(&demand))) {
-		holes += fpr_is_held(page);
+		holes += fpr_is_unbacked(page);
 		list_add(&page->lru, &pages);
 	}
 	free_all(&pages, demand.order);
 	KUNIT_EXPECT_EQ(test, holes, 0);
 	KUNIT_EXPECT_EQ(test, fake->restored, 0);
-	KUNIT_EXPECT_GE(test, fpr_held_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
+	KUNIT_EXPECT_GE(test, fpr_unbacked_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
 }
 
 static void test_range_that_stays(struct kunit *test)
@@ -381,10 +381,10 @@ static void test_range_that_stays(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	fake->restore_error = -ENOSPC;
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			page_reporting_restore_range(blocks[0]->pfn,
+			fpr_restore_range(blocks[0]->pfn,
 						     blocks[0]->pfn + 1));
 	KUNIT_EXPECT_FALSE(test, is_restored(blocks[0]));
 }
@@ -397,9 +397,9 @@ static bool tried_twice(void *context)
 	return READ_ONCE(fake->restores) > NR_BLOCKS;
 }
 
-static bool nothing_held(void *unused)
+static bool nothing_unbacked(void *unused)
 {
-	return !fpr_held_pages(NULL);
+	return !fpr_unbacked_pages(NULL);
 }
 
 static void test_limit_that_is_not_met(struct kunit *test)
@@ -407,16 +407,16 @@ static void test_limit_that_is_not_met(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	fake->restore_error = -ENOMEM;
 	KUNIT_EXPECT_EQ(test, -ENOMEM,
-			page_reporting_limit_held(&fake->prdev, 0));
-	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
+			page_reporting_limit_unbacked(&fake->prdev, 0));
+	KUNIT_EXPECT_GT(test, fpr_unbacked_pages(NULL), 0);
 
 	/* It is met as soon as can be, though the next pass fails, too. */
 	KUNIT_EXPECT_TRUE(test, fake_wait(tried_twice, fake));
 	fake->restore_error = 0;
-	KUNIT_EXPECT_TRUE(test, fake_wait(nothing_held, NULL));
+	KUNIT_EXPECT_TRUE(test, fake_wait(nothing_unbacked, NULL));
 }
 
 /* === A block that does not come back === */
@@ -444,17 +444,17 @@ static void others_come_back(struct kunit *test, unsigned int which)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
-	unsigned long held = page_reporting_held(zone);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
+	unsigned long unbacked = fpr_unbacked_in(zone);
 	unsigned int i;
 
 	be_stubborn(test, blocks, which);
-	for (i = 0; i < 20 * NR_BLOCKS && page_reporting_held(zone) > BLOCK_PAGES;
+	for (i = 0; i < 20 * NR_BLOCKS && fpr_unbacked_in(zone) > BLOCK_PAGES;
 	     i++)
 		if (!restore_one(zone, 0, 0))
 			msleep(20);
-	KUNIT_EXPECT_EQ(test, page_reporting_held(zone), BLOCK_PAGES);
-	KUNIT_EXPECT_EQ(test, fake->restored, held - BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_in(zone), BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, fake->restored, unbacked - BLOCK_PAGES);
 	KUNIT_EXPECT_FALSE(test, is_restored(blocks[which]));
 }
 
@@ -481,20 +481,20 @@ static void test_other_orders_come_back(struct kunit *test)
 	blocks[1] = test_block_alloc(test);
 	zone = page_zone(blocks[0]->page);
 	fake->prdev.order = order;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	test_block_free_part(blocks[0], BIT(order), BIT(order));
 	test_block_free(blocks[1]);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(blocks[0]->page + BIT(order)));
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(blocks[1]->page));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(blocks[0]->page + BIT(order)));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(blocks[1]->page));
 
 	fake->stubborn = blocks[0]->pfn + BIT(order);
 	for (i = 0; i < 40 && !is_restored(blocks[1]); i++)
 		if (!restore_one(zone, 0, 0))
 			msleep(20);
 	KUNIT_EXPECT_TRUE(test, is_restored(blocks[1]));
-	KUNIT_EXPECT_TRUE(test, fpr_is_held(blocks[0]->page + BIT(order)));
+	KUNIT_EXPECT_TRUE(test, fpr_is_unbacked(blocks[0]->page + BIT(order)));
 }
 
 /* A limit is met as far as can be. */
@@ -503,12 +503,12 @@ static void test_limit_but_for_one(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	be_stubborn(test, blocks, NR_BLOCKS - 1);
 	KUNIT_EXPECT_EQ(test, -ENOMEM,
-			page_reporting_limit_held(&fake->prdev, 0));
+			page_reporting_limit_unbacked(&fake->prdev, 0));
 	KUNIT_EXPECT_EQ(test, count_restored(blocks), NR_BLOCKS - 1);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), BLOCK_PAGES);
 }
 
 /* What comes back bit by bit is not given up. */
@@ -517,10 +517,10 @@ static void test_limit_bit_by_bit(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	fake->restore_error = -ENOMEM;
 	fake->restore_step = BLOCK_PAGES / 4;
-	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev, 0));
 	KUNIT_EXPECT_EQ(test, count_restored(blocks), NR_BLOCKS);
 }
 
@@ -532,10 +532,10 @@ static void test_excess_backs_off(struct kunit *test)
 	struct fpr_backend *backend;
 	unsigned int i, before;
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	backend = fake_core(fake);
 	fake->restore_error = -ENOMEM;
-	WRITE_ONCE(fpr_tunables.held_max_kb, 0);
+	WRITE_ONCE(fpr_tunables.unbacked_max_kb, 0);
 	fake_run_pass(test, fake);
 	before = fake->restores;
 	KUNIT_EXPECT_GE(test, before, NR_BLOCKS);
@@ -584,10 +584,10 @@ static void test_private_is_clear(struct kunit *test)
 	unsigned long i;
 
 	fake->prdev.order = order;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	fpr_set_enabled(false);
 	test_block_free(block);
-	/* So that the second quarter is held by itself. */
+	/* So that the second quarter is unbacked by itself. */
 	spin_lock_irq(&zone->lock);
 	for (i = 0; i < BLOCK_PAGES; i += BIT(order))
 		if (i != BIT(order))
@@ -597,19 +597,19 @@ static void test_private_is_clear(struct kunit *test)
 	fpr_set_enabled(true);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page + BIT(order)));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(block->page + BIT(order)));
 	for (i = BIT(order); i < 2 * BIT(order); i++)
 		KUNIT_EXPECT_EQ(test, page_private(block->page + i), 0);
 
 	fake->restore_error = -ENOMEM;
 	fake->restore_step = 3;
 	KUNIT_EXPECT_EQ(test, -ENOMEM,
-			page_reporting_restore_range(block->pfn,
+			fpr_restore_range(block->pfn,
 						     block->pfn + BLOCK_PAGES));
 	KUNIT_EXPECT_EQ(test, page_private(block->page + BIT(order)), 3);
 	fake->restore_error = 0;
 	KUNIT_EXPECT_EQ(test, 0,
-			page_reporting_restore_range(block->pfn,
+			fpr_restore_range(block->pfn,
 						     block->pfn + BLOCK_PAGES));
 	for (i = BIT(order); i < 2 * BIT(order); i++)
 		KUNIT_EXPECT_TRUE(test, PageBuddy(block->page + i) ||
@@ -626,7 +626,7 @@ static void test_private_is_clear_after_all(struct kunit *test)
 	blocks[0] = dirty_block(test);
 	blocks[1] = dirty_block(test);
 	fake->prdev.order = MAX_PAGE_ORDER;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	fpr_set_enabled(false);
 	test_block_free(blocks[0]);
 	test_block_free(blocks[1]);
@@ -649,14 +649,14 @@ static void adopt(struct kunit *test, const struct test_block *block)
 	struct fpr_range range = { .pfn = block->pfn, .nr_pages = BLOCK_PAGES };
 	struct zone *zone = page_zone(block->page);
 
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(block->page));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(block->page));
 	ClearPagePrivate(block->page);
 	set_page_private(block->page, 0);
 	block->page->index = 0;
-	fpr_reveal(&range);
+	fpr_clear_offline(&range);
 	adjust_managed_page_count(block->page, BLOCK_PAGES);
 	spin_lock_irq(&zone->lock);
-	fpr_put_back(&range);
+	fpr_putback(&range);
 	spin_unlock_irq(&zone->lock);
 	atomic_long_sub(BLOCK_PAGES, &fpr_lost);
 }
@@ -667,7 +667,7 @@ static void test_others_are_not_lost(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	be_stubborn(test, blocks, NR_BLOCKS - 1);
 	page_reporting_unregister(&fake->prdev);
 	KUNIT_EXPECT_EQ(test, fpr_lost_pages(), BLOCK_PAGES);
@@ -680,18 +680,18 @@ static void test_lost_on_unregister(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
 	unsigned long managed = zone_managed_pages(zone);
-	unsigned long held = page_reporting_held(zone);
+	unsigned long unbacked = fpr_unbacked_in(zone);
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, held, NR_BLOCKS * BLOCK_PAGES);
+	KUNIT_ASSERT_EQ(test, unbacked, NR_BLOCKS * BLOCK_PAGES);
 	fake->restore_error = -ENOMEM;
 	page_reporting_unregister(&fake->prdev);
-	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - held);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - unbacked);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
 	/* Another kernel would not know, nor who gets that memory next. */
-	KUNIT_EXPECT_EQ(test, fpr_lost_pages(), held);
+	KUNIT_EXPECT_EQ(test, fpr_lost_pages(), unbacked);
 	KUNIT_EXPECT_EQ(test, -EBUSY, page_reporting_restore_all());
 	for (i = 0; i < NR_BLOCKS; i++) {
 		KUNIT_EXPECT_TRUE(test, fpr_has_holes(blocks[i]->pfn + 1,
@@ -702,7 +702,7 @@ static void test_lost_on_unregister(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());
-	page_reporting_resume_holding();
+	page_reporting_resume();
 }
 
 /* === Those who take over all memory === */
@@ -712,20 +712,20 @@ static void test_restore_all(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 
-	hold(test, blocks, MAX_PAGE_ORDER);
+	unback(test, blocks, MAX_PAGE_ORDER);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
 
-	/* Nothing is held until that is over. */
+	/* Nothing is unbacked until that is over. */
 	fpr_set_enabled(true);
 	fake_run_pass(test, fake);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
-	page_reporting_resume_holding();
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
+	page_reporting_resume();
 	fake_run_pass(test, fake);
-	KUNIT_EXPECT_GT(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_GT(test, fpr_unbacked_pages(NULL), 0);
 }
 
-/* Nor is anything if nothing was held when it began. */
+/* Nor is anything if nothing was unbacked when it began. */
 static void test_restore_all_of_nothing(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
@@ -733,30 +733,30 @@ static void test_restore_all_of_nothing(struct kunit *test)
 
 	fpr_set_enabled(false);
 	fake->prdev.order = MAX_PAGE_ORDER;
-	fake_register_holder(test, fake);
-	KUNIT_ASSERT_EQ(test, fpr_held_pages(NULL), 0);
+	fake_register_restorer(test, fake);
+	KUNIT_ASSERT_EQ(test, fpr_unbacked_pages(NULL), 0);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());
 	test_block_free(block);
 	fpr_set_enabled(true);
 	fake_run_pass(test, fake);
-	KUNIT_EXPECT_FALSE(test, fpr_is_held(block->page));
-	page_reporting_resume_holding();
+	KUNIT_EXPECT_FALSE(test, fpr_is_unbacked(block->page));
+	page_reporting_resume();
 	fake_wait_quiet(test, fake);
-	KUNIT_EXPECT_TRUE(test, fpr_is_held(block->page));
+	KUNIT_EXPECT_TRUE(test, fpr_is_unbacked(block->page));
 }
 
 static void test_restore_all_is_refused(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
 
 	fake->restore_error = -ENOMEM;
 	KUNIT_EXPECT_EQ(test, -EBUSY, page_reporting_restore_all());
-	KUNIT_EXPECT_GE(test, page_reporting_held(zone),
+	KUNIT_EXPECT_GE(test, fpr_unbacked_in(zone),
 			NR_BLOCKS * BLOCK_PAGES);
-	/* Life goes on: more may be held. */
-	KUNIT_EXPECT_GT(test, fpr_held_room(fake_core(fake)), 0);
+	/* Life goes on: more may be unbacked. */
+	KUNIT_EXPECT_GT(test, fpr_unbacked_room(fake_core(fake)), 0);
 }
 
 /* === All at once === */
@@ -803,7 +803,7 @@ static void test_many_customers(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 	struct customer customers[NR_THREADS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
 	unsigned int i;
 
 	fpr_set_enabled(true);
@@ -818,7 +818,7 @@ static void test_many_customers(struct kunit *test)
 	}
 	fake_unregister(test, fake);
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
 	for (i = 0; i < NR_BLOCKS; i++)
 		KUNIT_EXPECT_EQ(test, 0, test_pages_astray(blocks[i]->pfn,
 							   BLOCK_PAGES));

@@ -102,7 +102,7 @@ struct bench {
 	struct bench_block **chunks;
 	unsigned long nr;
 	struct fpr_zone *fz;
-	struct fpr_census census;
+	struct fpr_age_histogram histogram;
 	unsigned long pfns[CAPACITY];
 	struct bench_block *batch[CAPACITY];
 	unsigned int nr_batch;
@@ -315,14 +315,14 @@ static void mark_reported(struct bench *b, unsigned int nr)
 	}
 }
 
-/* A census is only taken while memory is held back: the most a pass can do. */
+/* A histogram is only taken while memory is held back: the most a pass can do. */
 static bool tracker_pass(struct bench *b)
 {
 	struct fpr_scan scan = { .now = jiffies, .next = FPR_NEVER };
 	unsigned int nr;
 
 	rcu_read_lock();
-	fpr_take_census(b->fz, &b->census, scan.now, HZ);
+	fpr_build_histogram(b->fz, &b->histogram, scan.now, HZ);
 	rcu_read_unlock();
 	while ((nr = collect(b, &scan))) {
 		hold(b);

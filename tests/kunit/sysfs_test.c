@@ -6,10 +6,13 @@
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
+#include "../sysfs.h"
 #include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
@@ -27,24 +30,29 @@ static struct kernfs_node *find_node(struct kunit *test,
 	struct kernfs_node *node = kernfs_find_and_get(parent, name);
 
 	KUNIT_ASSERT_NOT_NULL_MSG(test, node, "%s is missing", name);
-	/* It does not go away: nothing removes these files. */
+	/* It does not go away: only the test removes any of these files. */
 	kernfs_put(node);
 	return node;
 }
 
-/* Find a file by its name, "stats/" in front of those of counters. */
-static struct test_file find_file(struct kunit *test, const char *name)
+/*
+ * Find a file by its path.  A directory without a kobject of its own, as stats,
+ * has that of the one above.
+ */
+static struct test_file find_file(struct kunit *test, const char *path)
 {
-	struct kernfs_node *dir = find_node(test, mm_kobj->sd,
-					    "page_reporting");
-	struct kobject *kobj = dir->priv;
+	struct kernfs_node *node = find_node(test, mm_kobj->sd,
+					     "page_reporting");
+	char *rest = kunit_kstrdup(test, path, GFP_KERNEL), *name;
+	struct kobject *kobj = NULL;
 	struct attribute *attr;
 
-	if (strstarts(name, "stats/")) {
-		dir = find_node(test, dir, "stats");
-		name += strlen("stats/");
+	KUNIT_ASSERT_NOT_NULL(test, rest);
+	while ((name = strsep(&rest, "/"))) {
+		kobj = node->priv;
+		node = find_node(test, node, name);
 	}
-	attr = find_node(test, dir, name)->priv;
+	attr = node->priv;
 	return (struct test_file){
 		.kobj = kobj,
 		.attr = container_of(attr, struct kobj_attribute, attr),
@@ -95,12 +103,16 @@ struct tunable {
 
 static const struct tunable tunables[] = {
 	{ "age_ms", "600000", "600001", -EINVAL },
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 	{ "max_age_ms", "600000", "600001", -EINVAL },
-	{ "fine_age_ms", "600000", "600001", -EINVAL },
-	{ "max_delay_ms", "600000", "600001", -EINVAL },
-	{ "threshold_kb", "1073741824", "1073741825", -EINVAL },
-	{ "held_max_kb", "4294967295", "4294967296", -ERANGE },
-	{ "held_reserve_percent", "100", "101", -EINVAL },
+#endif
+#ifdef CONFIG_PAGE_REPORTING_PIECES
+	{ "piece_age_ms", "600000", "600001", -EINVAL },
+#endif
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+	{ "unbacked_max_kb", "4294967294", "4294967296", -ERANGE },
+	{ "unbacked_reserve_percent", "100", "101", -EINVAL },
+#endif
 	{ "order", __stringify(MAX_PAGE_ORDER), "11", -EINVAL },
 	{ "enabled", "1", "2", -EINVAL },
 };
@@ -137,20 +149,81 @@ static void test_tunable(struct kunit *test)
 
 /* === State === */
 
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+static void test_no_limit(struct kunit *test)
+{
+	expect_content(test, "unbacked_max_kb", "max\n");
+	KUNIT_EXPECT_EQ(test, write_file(test, "unbacked_max_kb", "7"), 1);
+	expect_content(test, "unbacked_max_kb", "7\n");
+	KUNIT_EXPECT_EQ(test, write_file(test, "unbacked_max_kb", "maxi"),
+			-EINVAL);
+	expect_content(test, "unbacked_max_kb", "7\n");
+	KUNIT_EXPECT_EQ(test, write_file(test, "unbacked_max_kb", "max\n"), 4);
+	expect_content(test, "unbacked_max_kb", "max\n");
+}
+#endif
+
+static bool has_directory(const char *name)
+{
+	struct kernfs_node *top, *backends = NULL, *dir = NULL;
+
+	top = kernfs_find_and_get(mm_kobj->sd, "page_reporting");
+	if (top)
+		backends = kernfs_find_and_get(top, "backends");
+	if (backends)
+		dir = kernfs_find_and_get(backends, name);
+	kernfs_put(dir);
+	kernfs_put(backends);
+	kernfs_put(top);
+	return dir;
+}
+
 static void test_backend(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
+	char nodes[64];
 
-	expect_content(test, "backend", "none\n");
+	snprintf(nodes, sizeof(nodes), "%*pbl\n",
+		 nodemask_pr_args(&node_possible_map));
+	KUNIT_EXPECT_FALSE(test, has_directory("fake"));
 	fake_register(test, fake);
-	expect_content(test, "backend", "fake\n");
+	expect_content(test, "backends/fake/nodes", nodes);
+	expect_content(test, "backends/fake/error", "0\n");
 	fake_wait_quiet(test, fake);
+	expect_content(test, "backends/fake/pending_kb", "0\n");
+	expect_content(test, "backends/fake/isolated_kb", "0\n");
+	KUNIT_EXPECT_EQ(test, read_number(test,
+					  "backends/fake/stats/reported_kb"),
+			fake->pages * PAGE_SIZE / 1024);
 	WRITE_ONCE(fake_core(fake)->error, -EIO);
-	expect_content(test, "backend", "fake:stopped\n");
+	expect_content(test, "backends/fake/error", "-5\n");
 	KUNIT_EXPECT_EQ(test, write_file(test, "enabled", "1"), 1);
-	expect_content(test, "backend", "fake\n");
+	expect_content(test, "backends/fake/error", "0\n");
 	fake_unregister(test, fake);
-	expect_content(test, "backend", "none\n");
+	KUNIT_EXPECT_FALSE(test, has_directory("fake"));
+}
+
+/* A name is no path, and a name that is taken gets a number. */
+static void test_names(struct kunit *test)
+{
+	struct fpr_backend other = { .name = "a/b", .dir = NULL };
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.name = "a/b";
+	fake_register(test, fake);
+	KUNIT_EXPECT_TRUE(test, has_directory("a!b"));
+
+	refcount_set(&other.refs, 2);
+	mutex_lock(&fpr_mutex);
+	fpr_sysfs_add(&other);
+	mutex_unlock(&fpr_mutex);
+	KUNIT_EXPECT_NOT_NULL(test, other.dir);
+	KUNIT_EXPECT_TRUE(test, has_directory("a!b.2"));
+	mutex_lock(&fpr_mutex);
+	fpr_sysfs_remove(&other);
+	mutex_unlock(&fpr_mutex);
+	KUNIT_EXPECT_FALSE(test, has_directory("a!b.2"));
+	KUNIT_EXPECT_EQ(test, refcount_read(&other.refs), 2);
 }
 
 static void test_pending(struct kunit *test)
@@ -199,7 +272,9 @@ static void test_isolated(struct kunit *test)
 
 static void test_flush(struct kunit *test)
 {
+	static const char flushed_kb[] = "backends/fake/stats/flushed_kb";
 	struct test_block *block = test_block_alloc(test);
+	unsigned long flushed = 0;
 	struct fake_backend *fake = test->priv;
 
 	KUNIT_EXPECT_EQ(test, write_file(test, "flush", "1"), -ENODEV);
@@ -212,16 +287,18 @@ static void test_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->pages, 0);
 	KUNIT_EXPECT_EQ(test, write_file(test, "flush", "1\n"), 2);
 	KUNIT_EXPECT_GE(test, fake->pages, MAX_ORDER_NR_PAGES);
-	KUNIT_EXPECT_EQ(test, read_number(test, "flush"),
-			fake->pages * PAGE_SIZE);
+	flushed += fake->pages;
+	KUNIT_EXPECT_EQ(test, read_number(test, flushed_kb),
+			flushed * PAGE_SIZE / 1024);
 
 	fake_forget(fake);
 	KUNIT_EXPECT_EQ(test, write_file(test, "flush", "al"), -EINVAL);
 	KUNIT_EXPECT_EQ(test, fake->pages, 0);
 	KUNIT_EXPECT_EQ(test, write_file(test, "flush", "all\n"), 4);
 	KUNIT_EXPECT_GE(test, fake->pages, MAX_ORDER_NR_PAGES);
-	KUNIT_EXPECT_EQ(test, read_number(test, "flush"),
-			fake->pages * PAGE_SIZE);
+	flushed += fake->pages;
+	KUNIT_EXPECT_EQ(test, read_number(test, flushed_kb),
+			flushed * PAGE_SIZE / 1024);
 }
 
 static void test_current_age(struct kunit *test)
@@ -239,32 +316,54 @@ struct counter {
 };
 
 static const struct counter counters[] = {
-	{ "stats/reported_kb", FPR_REPORTED, true },
-	{ "stats/refaulted_kb", FPR_REFAULTED, true },
-	{ "stats/failed_kb", FPR_FAILED, true },
-	{ "stats/skipped_kb", FPR_SKIPPED, true },
-	{ "stats/deferred_kb", FPR_DEFERRED, true },
-	{ "stats/restored_kb", FPR_RESTORED, true },
-	{ "stats/passes", FPR_PASSES, false },
-	{ "stats/batches", FPR_BATCHES, false },
+	{ "reported_kb", FPR_REPORTED, true },
+	{ "flushed_kb", FPR_FLUSHED, true },
+	{ "failed_kb", FPR_FAILED, true },
+	{ "skipped_kb", FPR_SKIPPED, true },
+	{ "deferred_kb", FPR_DEFERRED, true },
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+	{ "refaulted_kb", FPR_REFAULTED, true },
+#endif
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+	{ "restored_kb", FPR_RESTORED, true },
+	{ "claimed_kb", FPR_CLAIMED, true },
+#endif
+	{ "passes", FPR_PASSES, false },
+	{ "batches", FPR_BATCHES, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(counter, counters, name);
 
+/* What a backend counts is in its file and in the sum. */
 static void test_counter(struct kunit *test)
 {
 	const struct counter *c = test->param_value;
-	long before = read_number(test, c->name);
+	long step = c->in_kb ? 3 * PAGE_SIZE / 1024 : 3;
+	struct fake_backend *fake = test->priv;
+	long own, sum;
+	char own_file[64], sum_file[64];
 
-	fpr_count(c->counter, 3);
-	KUNIT_EXPECT_EQ(test, read_number(test, c->name) - before,
-			c->in_kb ? 3 * PAGE_SIZE / 1024 : 3);
-	fpr_count(c->counter, -3);
+	snprintf(own_file, sizeof(own_file), "backends/fake/stats/%s",
+		 c->name);
+	snprintf(sum_file, sizeof(sum_file), "stats/%s", c->name);
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fpr_set_enabled(false);
+	own = read_number(test, own_file);
+	sum = read_number(test, sum_file);
+	fpr_count(&fake_core(fake)->counters, c->counter, 3);
+	KUNIT_EXPECT_EQ(test, read_number(test, own_file), own + step);
+	KUNIT_EXPECT_EQ(test, read_number(test, sum_file), sum + step);
+	fpr_count(&fake_core(fake)->counters, c->counter, -3);
 }
 
 static struct kunit_case sysfs_cases[] = {
 	KUNIT_CASE_PARAM(test_tunable, tunable_gen_params),
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+	KUNIT_CASE(test_no_limit),
+#endif
 	KUNIT_CASE(test_backend),
+	KUNIT_CASE(test_names),
 	KUNIT_CASE(test_pending),
 	KUNIT_CASE(test_isolated),
 	KUNIT_CASE(test_flush),

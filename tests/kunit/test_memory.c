@@ -153,22 +153,23 @@ bool restore_one(struct zone *zone, unsigned int order,
 				      zone_idx(zone));
 }
 
-/* Take over what is held, as a balloon driver does. */
-unsigned long test_take(struct fake_backend *fake, gfp_t gfp,
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+/* Claim what is unbacked, as a balloon driver does. */
+unsigned long test_claim_pages(struct fake_backend *fake, gfp_t gfp,
 			unsigned long max_pages, struct list_head *pages)
 {
-	unsigned long nr = page_reporting_take_held(&fake->prdev, gfp,
-						    max_pages, pages);
+	unsigned long nr = page_reporting_claim(&fake->prdev, gfp, max_pages,
+						pages);
 	struct page *page;
 
 	list_for_each_entry(page, pages, lru)
-		if (fake_let_take(fake, page_to_pfn(page)))
+		if (fake_let_claim(fake, page_to_pfn(page)))
 			adjust_managed_page_count(page, -1);
 	return nr;
 }
 
-/* Free what was taken over, as if the hypervisor had given it back. */
-void test_return_taken(struct list_head *pages)
+/* Free what was claimed, as if the hypervisor had given it back. */
+void test_return_claimed(struct list_head *pages)
 {
 	struct page *page, *next;
 
@@ -179,3 +180,4 @@ void test_return_taken(struct list_head *pages)
 	}
 	drain_all_pages(NULL);
 }
+#endif /* CONFIG_PAGE_REPORTING_RESTORE */

@@ -47,7 +47,7 @@ static void see_entry(void *data, struct zone *zone, unsigned long pfn,
 }
 
 static void see_refault(void *data, struct zone *zone, unsigned long backed,
-			unsigned long refaulted, unsigned long reserve)
+			unsigned long refaulted, unsigned long retained)
 {
 	see(FPR_REFAULTED, refaulted);
 }
@@ -73,16 +73,18 @@ static void see_restore(void *data, struct zone *zone, unsigned long pfn,
 		see(FPR_RESTORED, pages);
 }
 
-static void see_take(void *data, struct zone *zone, unsigned long pfn,
-		     unsigned long pages)
+static void see_claim(void *data, struct zone *zone, unsigned long pfn,
+		      unsigned long pages)
 {
-	see(FPR_TAKEN, pages);
+	see(FPR_CLAIMED, pages);
 }
 
 static void see_pass(void *data, const char *name, bool flush,
 		     unsigned long pages, int err)
 {
 	see(FPR_PASSES, 1);
+	if (flush)
+		see(FPR_FLUSHED, pages);
 	atomic_long_add(pages, &tally.passed);
 }
 
@@ -101,7 +103,7 @@ static void stop_watching(void *unused)
 	unregister_trace_page_reporting_skip(see_skip, NULL);
 	unregister_trace_page_reporting_defer(see_defer, NULL);
 	unregister_trace_page_reporting_restore(see_restore, NULL);
-	unregister_trace_page_reporting_take(see_take, NULL);
+	unregister_trace_page_reporting_claim(see_claim, NULL);
 	unregister_trace_page_reporting_pass(see_pass, NULL);
 	unregister_trace_page_reporting_batch(see_batch, NULL);
 	tracepoint_synchronize_unregister();
@@ -117,13 +119,13 @@ static int watch(struct kunit *test)
 		return err;
 	memset(&tally, 0, sizeof(tally));
 	for (i = 0; i < FPR_NR_COUNTERS; i++)
-		tally.before[i] = atomic_long_read(&fpr_counters[i]);
+		tally.before[i] = atomic_long_read(&fpr_total.n[i]);
 	err = register_trace_page_reporting_entry(see_entry, NULL) ?:
 	      register_trace_page_reporting_refault(see_refault, NULL) ?:
 	      register_trace_page_reporting_skip(see_skip, NULL) ?:
 	      register_trace_page_reporting_defer(see_defer, NULL) ?:
 	      register_trace_page_reporting_restore(see_restore, NULL) ?:
-	      register_trace_page_reporting_take(see_take, NULL) ?:
+	      register_trace_page_reporting_claim(see_claim, NULL) ?:
 	      register_trace_page_reporting_pass(see_pass, NULL) ?:
 	      register_trace_page_reporting_batch(see_batch, NULL);
 	KUNIT_ASSERT_EQ(test, 0, err);
@@ -143,7 +145,7 @@ static void expect_agreement(struct kunit *test, enum fpr_counter counter)
 	fake_unregister(test, test->priv);
 	for (i = 0; i < FPR_NR_COUNTERS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, seen(i),
-				    atomic_long_read(&fpr_counters[i]) -
+				    atomic_long_read(&fpr_total.n[i]) -
 				    tally.before[i], "counter %u", i);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&tally.batched),
 			seen(FPR_REPORTED) + seen(FPR_FAILED));
@@ -215,6 +217,19 @@ static void test_deferred(struct kunit *test)
 	expect_agreement(test, FPR_DEFERRED);
 }
 
+static void test_flushed(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	unsigned long pages;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
+	test_block_free(block);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	expect_agreement(test, FPR_FLUSHED);
+}
+
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 static void test_refaulted(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
@@ -229,6 +244,9 @@ static void test_refaulted(struct kunit *test)
 	expect_agreement(test, FPR_REFAULTED);
 }
 
+#endif /* CONFIG_PAGE_REPORTING_RETAIN */
+
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
 /* Also those that come back because the backend goes. */
 static void test_restored(struct kunit *test)
 {
@@ -241,13 +259,13 @@ static void test_restored(struct kunit *test)
 	for (i = 0; i < NR_BLOCKS; i++)
 		blocks[i] = test_block_alloc(test);
 	zone = page_zone(blocks[0]->page);
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	for (i = 0; i < NR_BLOCKS; i++)
 		test_block_free(blocks[i]);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
 
-	KUNIT_ASSERT_GE(test, page_reporting_held(zone),
+	KUNIT_ASSERT_GE(test, fpr_unbacked_in(zone),
 			2 * MAX_ORDER_NR_PAGES);
 	KUNIT_EXPECT_TRUE(test, restore_one(zone, 0, 0));
 	fake->restore_error = -ENOMEM;
@@ -258,31 +276,38 @@ static void test_restored(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen(FPR_RESTORED), fake->restored);
 }
 
-static void test_taken(struct kunit *test)
+static void test_claimed(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
 	LIST_HEAD(pages);
 
 	fake->prdev.order = MAX_PAGE_ORDER;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	test_block_free(block);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
 	KUNIT_EXPECT_EQ(test, MAX_ORDER_NR_PAGES,
-			test_take(fake, GFP_KERNEL, MAX_ORDER_NR_PAGES,
+			test_claim_pages(fake, GFP_KERNEL, MAX_ORDER_NR_PAGES,
 				  &pages));
-	test_return_taken(&pages);
-	expect_agreement(test, FPR_TAKEN);
+	test_return_claimed(&pages);
+	expect_agreement(test, FPR_CLAIMED);
 }
+
+#endif /* CONFIG_PAGE_REPORTING_RESTORE */
 
 static struct kunit_case trace_cases[] = {
 	KUNIT_CASE(test_failed),
 	KUNIT_CASE(test_skipped),
 	KUNIT_CASE(test_deferred),
+	KUNIT_CASE(test_flushed),
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 	KUNIT_CASE(test_refaulted),
+#endif
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
 	KUNIT_CASE(test_restored),
-	KUNIT_CASE(test_taken),
+	KUNIT_CASE(test_claimed),
+#endif
 	{}
 };
 

@@ -73,7 +73,7 @@ struct tracker_test {
 	u32 since;
 
 	/* room for the results */
-	struct fpr_census *census;
+	struct fpr_age_histogram *histogram;
 	unsigned long *found;
 	unsigned int nr_found;
 	unsigned long *expected;
@@ -191,13 +191,13 @@ static void set_up(struct kunit *test)
 
 	tt->blocks = kunit_kcalloc(test, tt->nr_blocks, sizeof(*tt->blocks),
 				   GFP_KERNEL);
-	tt->census = kunit_kzalloc(test, sizeof(*tt->census), GFP_KERNEL);
+	tt->histogram = kunit_kzalloc(test, sizeof(*tt->histogram), GFP_KERNEL);
 	tt->found = kunit_kcalloc(test, tt->nr_blocks, sizeof(long),
 				  GFP_KERNEL);
 	tt->expected = kunit_kcalloc(test, tt->nr_blocks, sizeof(long),
 				     GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, tt->blocks);
-	KUNIT_ASSERT_NOT_NULL(test, tt->census);
+	KUNIT_ASSERT_NOT_NULL(test, tt->histogram);
 	KUNIT_ASSERT_NOT_NULL(test, tt->found);
 	KUNIT_ASSERT_NOT_NULL(test, tt->expected);
 
@@ -549,7 +549,8 @@ static unsigned long count_pending(struct tracker_test *tt, u32 from, u32 to)
 	return nr;
 }
 
-static void step_census(struct kunit *test)
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+static void step_histogram(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
 	u32 ceiling = random_below(tt, 1000);
@@ -557,16 +558,16 @@ static void step_census(struct kunit *test)
 	u32 width;
 
 	rcu_read_lock();
-	fpr_take_census(tt->fz, tt->census, tt->now, ceiling);
+	fpr_build_histogram(tt->fz, tt->histogram, tt->now, ceiling);
 	rcu_read_unlock();
-	width = tt->census->width;
-	KUNIT_ASSERT_GT(test, FPR_CENSUS_BUCKETS * width, ceiling);
-	for (i = 0; i < FPR_CENSUS_BUCKETS - 1; i++)
-		KUNIT_ASSERT_EQ_MSG(test, tt->census->blocks[i],
+	width = tt->histogram->width;
+	KUNIT_ASSERT_GT(test, FPR_AGE_BUCKETS * width, ceiling);
+	for (i = 0; i < FPR_AGE_BUCKETS - 1; i++)
+		KUNIT_ASSERT_EQ_MSG(test, tt->histogram->blocks[i],
 				    count_pending(tt, i * width,
 						  (i + 1) * width),
 				    "bucket %u", i);
-	KUNIT_ASSERT_EQ(test, tt->census->blocks[i],
+	KUNIT_ASSERT_EQ(test, tt->histogram->blocks[i],
 			count_pending(tt, i * width, U32_MAX));
 }
 
@@ -597,30 +598,30 @@ static void collect_with_rewinds(struct tracker_test *tt, struct fpr_scan *scan)
 }
 
 /*
- * Of the blocks that are old enough, a reserve is held back: the youngest, as
- * far as the buckets of the census tell, and none for longer than the ceiling.
+ * Of the blocks that are old enough, some are retained: the youngest, as far as
+ * the buckets of the histogram tell, and none for longer than the ceiling.
  */
-static void step_hold_back(struct kunit *test)
+static void step_retain(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
 	struct fpr_scan scan = { .now = tt->now, .next = FPR_NEVER };
 	u32 ceiling = 1 + random_below(tt, 1000);
-	unsigned long reserve = random_below(tt, tt->nr_blocks + 10);
+	unsigned long retained = random_below(tt, tt->nr_blocks + 10);
 	unsigned long i, young, certain;
 	u32 width, youngest = U32_MAX;
 
 	rcu_read_lock();
-	fpr_take_census(tt->fz, tt->census, tt->now, ceiling);
+	fpr_build_histogram(tt->fz, tt->histogram, tt->now, ceiling);
 	rcu_read_unlock();
-	fpr_choose_age(&scan, tt->census, reserve, 0, ceiling);
-	width = tt->census->width;
+	fpr_choose_age(&scan, tt->histogram, retained, 0, ceiling);
+	width = tt->histogram->width;
 	young = count_pending(tt, 0, ceiling);
 	certain = ceiling > width ? count_pending(tt, 0, ceiling - width) : 0;
 
 	collect_with_rewinds(tt, &scan);
-	assert_same(test, "hold_back");
-	KUNIT_ASSERT_LE(test, model_nr_pending(tt), min(reserve, young));
-	KUNIT_ASSERT_GE(test, model_nr_pending(tt), min(reserve, certain));
+	assert_same(test, "retain");
+	KUNIT_ASSERT_LE(test, model_nr_pending(tt), min(retained, young));
+	KUNIT_ASSERT_GE(test, model_nr_pending(tt), min(retained, certain));
 	for (i = 0; i < tt->nr_found; i++)
 		youngest = min(youngest, tt->now -
 			       model_block(tt, tt->found[i])->stamp);
@@ -629,13 +630,18 @@ static void step_hold_back(struct kunit *test)
 						       U32_MAX));
 }
 
+#endif /* CONFIG_PAGE_REPORTING_RETAIN */
+
 /* Freeing is what happens most; draining is rare, so that blocks gather. */
 static void (*const steps[])(struct kunit *test) = {
 	step_mark_freed, step_mark_freed, step_mark_freed, step_mark_freed,
 	step_mark_pending, step_drop, step_mark_reported, step_mark_reported,
 	step_clear_pending, step_clear_pending, step_restamp, step_collect,
-	step_collect, step_next_due, step_next_due, step_census,
-	step_hold_back, step_drain, step_forget_reported,
+	step_collect, step_next_due, step_next_due, step_drain,
+	step_forget_reported,
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+	step_histogram, step_retain,
+#endif
 };
 
 /* === Cases === */
@@ -707,7 +713,7 @@ static void test_outside(struct kunit *test)
 						     tt->now));
 		KUNIT_EXPECT_FALSE(test, fpr_block_due(tt->fz, range.pfn,
 						       &scan));
-		KUNIT_EXPECT_EQ(test, 0, fpr_take_run(tt->fz, &range, &scan));
+		fpr_move_run(tt->fz, &range);
 	}
 	fpr_forget_reported(tt->fz, tt->fz->nr_segments, tt->now);
 	spin_unlock_irq(&tt->zone.lock);
@@ -750,7 +756,7 @@ static void test_inherit(struct kunit *test)
 
 	set_up(test);
 	step_mark_freed(test);
-	fpr_recent_add(&tt->fz->recent, 512, tt->now, 100);
+	fpr_window_add(&tt->fz->window, 512, tt->now, 100);
 	longer = fpr_zone_alloc(&tt->zone, g->start_pfn,
 				g->end_pfn + tt->block_pages * BITS_PER_LONG,
 				g->order);
@@ -763,7 +769,7 @@ static void test_inherit(struct kunit *test)
 	fpr_zone_free(old);
 
 	KUNIT_EXPECT_EQ(test, 512,
-			fpr_recent_take(&longer->recent, 1000, tt->now, 100));
+			fpr_window_consume(&longer->window, 1000, tt->now, 100));
 	/* The model does not have the segment that is new. */
 	last = longer->nr_segments - 1;
 	KUNIT_EXPECT_EQ(test, last, tt->nr_blocks / BITS_PER_LONG);
@@ -787,33 +793,10 @@ static void test_clock_wraps(struct kunit *test)
 	step_drain(test);
 }
 
-static void test_reserve(struct kunit *test)
+/* A run that is moved to a batch is not pending any more. */
+static void test_move_run(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
-
-	set_up(test);
-	spin_lock_irq(&tt->zone.lock);
-	fpr_expect_reuse(tt->fz, 512, 2000);
-	fpr_expect_reuse(tt->fz, 1024, 2000);
-	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 1536);
-	fpr_expect_reuse(tt->fz, 512, 2000);
-	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 2000);
-	/* Less than that was reused of late. */
-	fpr_expect_reuse(tt->fz, 0, 1536);
-	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 1536);
-	fpr_release_reserve(tt->fz, 1000);
-	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 536);
-	fpr_release_reserve(tt->fz, 537);
-	KUNIT_EXPECT_EQ(test, tt->fz->reserve, 0);
-
-	spin_unlock_irq(&tt->zone.lock);
-}
-
-/* A run that is taken is not pending, and tells what was held back in vain. */
-static void test_take_run(struct kunit *test)
-{
-	struct tracker_test *tt = test->priv;
-	struct fpr_scan scan = { .ceiling = 30 };
 	struct fpr_range range;
 	unsigned long before;
 
@@ -823,7 +806,29 @@ static void test_take_run(struct kunit *test)
 	range.nr_pages = 3 * tt->block_pages;
 	fpr_mark_pending(tt->fz, &range, tt->now);
 	before = tt->fz->nr_pending;
-	tt->fz->reserve = 1;
+	fpr_move_run(tt->fz, &range);
+	KUNIT_EXPECT_EQ(test, tt->fz->nr_pending, before - 3);
+	KUNIT_EXPECT_FALSE(test, fpr_clear_pending(tt->fz, range.pfn));
+	/* It is gone. */
+	fpr_move_run(tt->fz, &range);
+	KUNIT_EXPECT_EQ(test, tt->fz->nr_pending, before - 3);
+	spin_unlock_irq(&tt->zone.lock);
+}
+
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+/* What was retained in vain is not retained any more. */
+static void test_account_moved(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	struct fpr_scan scan = { .ceiling = 30 };
+	struct fpr_range range;
+
+	set_up(test);
+	spin_lock_irq(&tt->zone.lock);
+	range.pfn = model_pfn(tt, 0);
+	range.nr_pages = 3 * tt->block_pages;
+	fpr_mark_pending(tt->fz, &range, tt->now);
+	tt->fz->retained = 5 * tt->block_pages;
 
 	/* Of the three, the one in the middle is younger. */
 	range.pfn += tt->block_pages;
@@ -832,18 +837,14 @@ static void test_take_run(struct kunit *test)
 	range.pfn -= tt->block_pages;
 	range.nr_pages = 3 * tt->block_pages;
 	scan.now = tt->now + 30;
-	KUNIT_EXPECT_EQ(test, 2, fpr_take_run(tt->fz, &range, &scan));
-	KUNIT_EXPECT_EQ(test, tt->fz->nr_pending, before - 3);
-	KUNIT_EXPECT_FALSE(test, fpr_clear_pending(tt->fz, range.pfn));
-
-	/* It is gone, and without a reserve nothing is held back. */
-	KUNIT_EXPECT_EQ(test, 0, fpr_take_run(tt->fz, &range, &scan));
-	fpr_mark_pending(tt->fz, &range, tt->now);
-	tt->fz->reserve = 0;
-	KUNIT_EXPECT_EQ(test, 0, fpr_take_run(tt->fz, &range, &scan));
-	KUNIT_EXPECT_EQ(test, tt->fz->nr_pending, before - 3);
+	fpr_account_moved(tt->fz, &range, &scan);
+	KUNIT_EXPECT_EQ(test, tt->fz->retained, 3 * tt->block_pages);
+	fpr_account_moved(tt->fz, &range, &scan);
+	fpr_account_moved(tt->fz, &range, &scan);
+	KUNIT_EXPECT_EQ(test, tt->fz->retained, 0);
 	spin_unlock_irq(&tt->zone.lock);
 }
+#endif
 
 static int tracker_test_init(struct kunit *test)
 {
@@ -864,8 +865,10 @@ static struct kunit_case tracker_cases[] = {
 	KUNIT_CASE_PARAM(test_remove_segments, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_inherit, geometry_gen_params),
 	KUNIT_CASE_PARAM(test_clock_wraps, geometry_gen_params),
-	KUNIT_CASE_PARAM(test_reserve, geometry_gen_params),
-	KUNIT_CASE_PARAM(test_take_run, geometry_gen_params),
+	KUNIT_CASE_PARAM(test_move_run, geometry_gen_params),
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+	KUNIT_CASE_PARAM(test_account_moved, geometry_gen_params),
+#endif
 	KUNIT_CASE_PARAM(test_random_steps, geometry_gen_params),
 	{}
 };

@@ -41,7 +41,7 @@ static void expect_waiting(struct kunit *test, const struct test_block *block)
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn, MAX_ORDER_NR_PAGES,
 					 0));
-	KUNIT_EXPECT_GE(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(NULL), MAX_ORDER_NR_PAGES);
 }
 
 static void expect_reported(struct kunit *test, const struct test_block *block)
@@ -111,7 +111,7 @@ static void test_below_threshold_waits(struct kunit *test)
 	struct test_block *block = test_block_alloc(test);
 
 	start(test, MAX_PAGE_ORDER);
-	WRITE_ONCE(fpr_tunables.threshold_kb, FPR_THRESHOLD_KB_MAX);
+	WRITE_ONCE(fpr_tunables.threshold_kb, UINT_MAX);
 	WRITE_ONCE(fpr_tunables.max_delay_ms, AGES);
 	test_block_free(block);
 	expect_waiting(test, block);
@@ -126,7 +126,7 @@ static void test_max_delay(struct kunit *test)
 	struct test_block *block = test_block_alloc(test);
 
 	start(test, MAX_PAGE_ORDER);
-	WRITE_ONCE(fpr_tunables.threshold_kb, FPR_THRESHOLD_KB_MAX);
+	WRITE_ONCE(fpr_tunables.threshold_kb, UINT_MAX);
 	WRITE_ONCE(fpr_tunables.max_delay_ms, 100);
 	test_block_free(block);
 	expect_reported(test, block);
@@ -148,7 +148,7 @@ static void test_paused(struct kunit *test)
 
 static long deferred_pages(void)
 {
-	return atomic_long_read(&fpr_counters[FPR_DEFERRED]);
+	return atomic_long_read(&fpr_total.n[FPR_DEFERRED]);
 }
 
 #ifdef CONFIG_MEMORY_ISOLATION

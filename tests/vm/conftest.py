@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from lab import accel, kernels
 from lab.vm import Vm, kernel_image
-from reporting import hold_nothing_back, wait_drained
+from reporting import retain_nothing, wait_drained
 
 Boot = Callable[..., AbstractContextManager[Vm]]
 Kernel = Callable[[str], Path]
@@ -66,9 +66,9 @@ def boot(accelerator: str, kernel_named: Kernel) -> Boot:
 
 @pytest.fixture(scope="module")
 def vm(boot: Boot, request: pytest.FixtureRequest) -> Iterator[Vm]:
-    """Return a guest that a module's tests share; it holds nothing back."""
+    """Return a guest that a module's tests share; it retains nothing."""
     name = request.module.__name__.removeprefix("test_")
     with boot(name) as guest:
-        hold_nothing_back(guest)
+        retain_nothing(guest)
         wait_drained(guest)
         yield guest

@@ -33,13 +33,13 @@ def tunable(vm: Vm, name: str) -> int:
     return int(vm.read(f"{SYSFS}/{name}"))
 
 
-def tune(vm: Vm, **values: int) -> None:
+def tune(vm: Vm, **values: int | str) -> None:
     """Set tunables."""
     for name, value in values.items():
         vm.write(f"{SYSFS}/{name}", value)
 
 
-def hold_nothing_back(vm: Vm) -> None:
+def retain_nothing(vm: Vm) -> None:
     """Switch the expectation off that memory used again will be used once more.
 
     Tests use the same memory again and again, and would wait for it.
@@ -49,8 +49,8 @@ def hold_nothing_back(vm: Vm) -> None:
 
 def be_aggressive(vm: Vm) -> None:
     """Make the guest report everything at once."""
-    hold_nothing_back(vm)
-    tune(vm, age_ms=0, threshold_kb=0, max_delay_ms=0)
+    retain_nothing(vm)
+    tune(vm, age_ms=0)
 
 
 def stat(vm: Vm, name: str) -> int:
@@ -59,8 +59,11 @@ def stat(vm: Vm, name: str) -> int:
 
 
 def backend(vm: Vm) -> str:
-    """Return the name of the registered backend."""
-    return vm.read(f"{SYSFS}/backend")
+    """Return the names of the registered backends, with errors, or "none"."""
+    names = vm.run(f"ls {SYSFS}/backends").split()
+    errors = {name: vm.read(f"{SYSFS}/backends/{name}/error") for name in names}
+    shown = (f"{name}:{err}" if err != "0" else name for name, err in errors.items())
+    return " ".join(shown) or "none"
 
 
 def meminfo_kib(vm: Vm, name: str = "MemFree") -> int:
@@ -162,7 +165,7 @@ def leave_batch_at_host(vm: Vm) -> None:
 
 
 def empty_cpu_lists(vm: Vm) -> None:
-    """Bring what the per-CPU lists hold back to the free lists."""
+    """Bring what the per-CPU lists retain to the free lists."""
     vm.write("/proc/sys/vm/compact_memory", 1)
 
 

@@ -11,7 +11,7 @@ from conftest import Boot
 from lab.image import build_perf_image
 from lab.paths import ROOT
 from lab.vm import Vm
-from reporting import hold_nothing_back, wait_until
+from reporting import retain_nothing, wait_until
 
 GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"
 
@@ -28,7 +28,7 @@ def busy(boot: Boot) -> Iterator[Vm]:
     """Return a guest that frees memory all the time, for something to see."""
     perf = ("-initrd", str(build_perf_image()))
     with boot("admin_guide", arguments=perf) as vm:
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         vm.run("(while sleep 1; do touch-free 512; done) >/dev/null 2>&1 &")
         yield vm
 

@@ -15,7 +15,7 @@ from reporting import (
     be_aggressive,
     bind,
     free_kib,
-    hold_nothing_back,
+    retain_nothing,
     in_use,
     managed_pages,
     meminfo_kib,
@@ -135,7 +135,7 @@ def test_free_page_hinting(boot: Boot) -> None:
     with boot("hinting", balloon=balloon, arguments=arguments) as vm:
         negotiated = features(vm)
         assert negotiated[FREE_PAGE_HINT] == negotiated[REPORTING] == "1"
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
         status = "active"
 

@@ -40,7 +40,7 @@ def vm(boot: Boot) -> Iterator[Vm]:
     """Return a guest whose only backend is the example."""
     with boot("example-backend", balloon=None) as guest:
         assert backend(guest) == "none"
-        # What is freed is offered at once, and not held back.
+        # What is freed is offered at once, and not retained.
         tune(guest, max_age_ms=0)
         guest.run("insmod /modules/example_backend.ko")
         yield guest

@@ -28,19 +28,19 @@ NOISE_KIB = 24 * KIB_PER_MIB
 RESERVE = "/proc/sys/vm/user_reserve_kbytes"
 
 
-def held_kib(vm: Vm) -> int:
-    """Return what is held."""
-    return tunable(vm, "held_kb")
+def unbacked_kib(vm: Vm) -> int:
+    """Return what is unbacked."""
+    return tunable(vm, "unbacked_kb")
 
 
-def hold(vm: Vm, mib: int) -> None:
+def unback(vm: Vm, mib: int) -> None:
     """Have a hypervisor that keeps what it gets, and let it get this much.
 
     From then on nothing more is reported.
     """
     vm.run("insmod /modules/keeping_backend.ko")
     vm.try_run(f"echo 1 >{SYSFS}/flush")
-    wait_until(lambda: held_kib(vm) >= mib * KIB_PER_MIB, f"{mib} MiB held")
+    wait_until(lambda: unbacked_kib(vm) >= mib * KIB_PER_MIB, f"{mib} MiB unbacked")
     tune(vm, enabled=0)
 
 
@@ -65,9 +65,9 @@ def fixture_whole(boot: Boot) -> Iterator[Vm]:
 
 
 def test_shown_as_free(whole: Vm) -> None:
-    """What is held stays in MemFree, of the guest and of each node."""
+    """What is unbacked stays in MemFree, of the guest and of each node."""
     free, nodes = free_kib(whole), node_free_kib(whole)
-    hold(whole, 1200)
+    unback(whole, 1200)
     assert abs(meminfo_kib(whole) - free) <= NOISE_KIB
     for before, after in zip(nodes, node_free_kib(whole), strict=True):
         assert abs(before - after) <= NOISE_KIB
@@ -79,18 +79,18 @@ def test_shown_as_free(whole: Vm) -> None:
 def test_not_available(whole: Vm) -> None:
     """What may not come back is not in MemAvailable."""
     available = meminfo_kib(whole, "MemAvailable")
-    hold(whole, 1200)
+    unback(whole, 1200)
     lost = available - meminfo_kib(whole, "MemAvailable")
-    assert abs(lost - held_kib(whole)) <= NOISE_KIB
+    assert abs(lost - unbacked_kib(whole)) <= NOISE_KIB
 
 
 def test_dirty_threshold(whole: Vm) -> None:
     """What may be dirty is a share of what files can have now."""
     threshold = dirty_threshold_kib(whole)
-    hold(whole, 1200)
+    unback(whole, 1200)
     share = int(whole.read("/proc/sys/vm/dirty_ratio"))
     missing = threshold - dirty_threshold_kib(whole)
-    expected = held_kib(whole) * share // 100
+    expected = unbacked_kib(whole) * share // 100
     assert abs(missing - expected) <= NOISE_KIB * share // 100
 
 
@@ -100,9 +100,9 @@ def test_cma_balance(boot: Boot) -> None:
     append = "nokaslr hugetlb_cma=1G"
     with boot("free-cma", balloon=None, memory="2560M", append=append) as vm:
         be_aggressive(vm)
-        hold(vm, 1000)
+        unback(vm, 1000)
         area = meminfo_kib(vm, "CmaFree")
-        other = meminfo_kib(vm) - held_kib(vm) - area
+        other = meminfo_kib(vm) - unbacked_kib(vm) - area
         assert area > other, "the area is not most of what is left"
         vm.run("dd if=/dev/zero of=/tmp/file bs=1M count=32", timeout=120)
         taken = area - meminfo_kib(vm, "CmaFree")
@@ -110,15 +110,15 @@ def test_cma_balance(boot: Boot) -> None:
 
 
 def test_reserve_for_the_administrator(boot: Boot) -> None:
-    """It is not cut because most of what nobody uses is held."""
+    """It is not cut because most of what nobody uses is unbacked."""
     room = "1G,slots=1,maxmem=4G"
     movable = "memhp_default_state=online_movable"
     with boot("free-reserve", balloon=None, memory=room, append=movable) as vm:
         be_aggressive(vm)
         vm.add_dimm("dimm", 512)
         vm.write(RESERVE, 400 * KIB_PER_MIB)
-        hold(vm, 1000)
-        assert meminfo_kib(vm) - held_kib(vm) < 400 * KIB_PER_MIB
+        unback(vm, 1000)
+        assert meminfo_kib(vm) - unbacked_kib(vm) < 400 * KIB_PER_MIB
         vm.remove_dimm("dimm")
         assert int(vm.read(RESERVE)) == 400 * KIB_PER_MIB
-        assert held_kib(vm) >= 500 * KIB_PER_MIB
+        assert unbacked_kib(vm) >= 500 * KIB_PER_MIB

@@ -15,7 +15,7 @@ from lab.huge_pages import HugePages
 from lab.vm import Vm
 from reporting import (
     SYSFS,
-    hold_nothing_back,
+    retain_nothing,
     in_use,
     stat,
     tune,
@@ -74,7 +74,7 @@ def whole_free_kib(vm: Vm) -> int:
 
 
 SETTINGS: list[dict[str, int]] = [
-    {}, {"order": 5}, {"fine_age_ms": 1}, {"order": 5, "fine_age_ms": 1},
+    {}, {"order": 5}, {"piece_age_ms": 1}, {"order": 5, "piece_age_ms": 1},
 ]  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_small_entries_do_not_spoil_large_ones(
     """What is free in whole huge pages comes back, whatever is free beside it."""
     name = "-".join(["huge", *settings])
     with boot(name, memory=f"{GUEST_MIB}M", arguments=HUGE) as vm:
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         # All that is free side by side may be in one entry.
         tune(vm, enabled=0, **settings)
         # Of each piece of 3 MiB that is free, a part is a whole huge page.

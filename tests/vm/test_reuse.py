@@ -32,10 +32,10 @@ def test_reuse_is_learned_and_forgotten(boot: Boot) -> None:
         vm.run(f"churn -g 1000 -s 1000 {CHURN_MIB} >/dev/null 2>&1 &")
         wait_until(
             lambda: tunable(vm, "current_age_ms") > tunable(vm, "age_ms"),
-            "memory held back",
+            "memory retained",
         )
         vm.run("killall churn")
-        # Nobody wants it any more: all of it goes, and nothing is held back.
+        # Nobody wants it any more: all of it goes, and nothing is retained.
         wait_drained(vm)
         wait_until(
             lambda: tunable(vm, "current_age_ms") == tunable(vm, "age_ms"),

@@ -12,7 +12,7 @@ from lab.vm import Vm
 from reporting import (
     assert_reports,
     be_aggressive,
-    hold_nothing_back,
+    retain_nothing,
     in_use,
     meminfo_kib,
     stat,
@@ -70,7 +70,7 @@ def test_slow_host(boot: Boot) -> None:
         wait_drained(vm)
         with few_passes(vm):
             churn_is_learnt(vm, 256, "-g 1000")
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         assert_reports(vm)
         wait_drained(vm)
 
@@ -81,7 +81,7 @@ def test_everything_in_flux(boot: Boot) -> None:
         wait_drained(vm)
         with few_passes(vm):
             churn_is_learnt(vm, 300, "-p 4k -g 300")
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         wait_drained(vm)
 
 
@@ -93,7 +93,7 @@ def test_guest_short_of_memory(boot: Boot) -> None:
             with few_passes(vm):
                 vm.run("churn -p 4k -g 100 -s 10 40", timeout=120)
             assert kills(vm) == 0
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         wait_drained(vm)
 
 

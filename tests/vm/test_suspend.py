@@ -24,6 +24,9 @@ from reporting import (
 )
 
 
+ENABLED = "backend virtio-balloon enabled"
+
+
 @pytest.mark.parametrize("level", ["freezer", "devices"])
 def test_suspend_and_resume(vm: Vm, level: str) -> None:
     """Suspend down to a level of /sys/power/pm_test, with memory just freed."""
@@ -33,11 +36,14 @@ def test_suspend_and_resume(vm: Vm, level: str) -> None:
     wait_drained(vm)
     free, managed = free_kib(vm), managed_pages(vm)
     vm.write("/sys/power/pm_test", level)
+    enabled = vm.console_text().count(ENABLED)
     for _ in range(3):
         vm.run("touch-free 512; echo freeze >/sys/power/state", timeout=120)
         assert backend(vm) == "virtio-balloon"
     wait_drained(vm)
     assert managed_pages(vm) == managed
+    # The core has paused, and the driver had nothing to do about it.
+    assert vm.console_text().count(ENABLED) == enabled
     wait_free(vm, free, tolerance_kib=5 * 1024)
     assert_reports(vm)
 

@@ -9,7 +9,7 @@ from lab.vm import Vm
 from reporting import (
     SYSFS,
     assert_reports,
-    hold_nothing_back,
+    retain_nothing,
     stat,
     tunable,
     tune,
@@ -30,9 +30,9 @@ REFUSED = [
     ("age_ms", "-1", INVALID),
     ("age_ms", "99999999999999999999", RANGE),
     ("age_ms", "1s", INVALID),
-    ("max_delay_ms", "600001", INVALID),
-    ("threshold_kb", "1073741825", INVALID),
-    ("threshold_kb", "8M", INVALID),
+    ("unbacked_max_kb", "4294967296", RANGE),
+    ("unbacked_max_kb", "8M", INVALID),
+    ("unbacked_reserve_percent", "101", INVALID),
     ("enabled", "2", INVALID),
     ("enabled", "yes", INVALID),
 ]
@@ -40,10 +40,7 @@ REFUSED = [
 ACCEPTED = [
     ("age_ms", 0),
     ("age_ms", 600000),
-    ("max_delay_ms", 0),
-    ("max_delay_ms", 600000),
-    ("threshold_kb", 0),
-    ("threshold_kb", 1 << 30),
+    ("unbacked_reserve_percent", 100),
     ("enabled", 0),
     ("order", 10),
     ("order", 5),
@@ -77,12 +74,29 @@ def test_refusal_says_what_is_allowed(vm: Vm) -> None:
     assert "age_ms takes a number from 0 to 600000" in vm.console_text()
 
 
-@pytest.mark.parametrize("name", ["backend", "pending_kb", "stats/reported_kb"])
+DIRECTORY = "backends/virtio-balloon"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pending_kb", "stats/reported_kb", f"{DIRECTORY}/nodes", f"{DIRECTORY}/error"],
+)
 def test_state_cannot_be_written(vm: Vm, name: str) -> None:
     """State and counters are for reading."""
-    before = vm.read(f"{SYSFS}/backend")
-    assert vm.try_run(f"echo 0 >{SYSFS}/{name}").status != 0
-    assert vm.read(f"{SYSFS}/backend") == before
+    before = vm.read(f"{SYSFS}/{DIRECTORY}/error")
+    assert vm.try_run(f"echo 1 >{SYSFS}/{name}").status != 0
+    assert vm.read(f"{SYSFS}/{DIRECTORY}/error") == before
+
+
+def test_backend_has_a_directory(vm: Vm) -> None:
+    """What one backend did is what all did, while there is no other."""
+    files = vm.run(f"cd {SYSFS}/{DIRECTORY} && ls && ls stats").split()
+    assert {"nodes", "error", "pending_kb", "isolated_kb", "reported_kb"} <= set(files)
+    # The device takes back what it was given by itself.
+    assert "unbacked_kb" not in files
+    names = f"stats/reported_kb {DIRECTORY}/stats/reported_kb"
+    both = vm.run(f"cd {SYSFS} && echo 0 >enabled && cat {names} && echo 1 >enabled")
+    assert len(set(both.split())) == 1
 
 
 @pytest.mark.parametrize("order", [10, 5, 0, 9])
@@ -116,7 +130,7 @@ def test_boot_parameters(boot: Boot) -> None:
         "page_reporting.page_reporting_order=5 page_reporting.page_reporting_delay_ms=1"
     )
     with boot("boot-parameters", append=parameters) as vm:
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         assert tunable(vm, "order") == 5
         assert tunable(vm, "age_ms") == 1
         assert vm.read(f"{PARAMETERS}/page_reporting_order") == "5"
@@ -134,6 +148,6 @@ def test_bad_boot_parameters_are_ignored(boot: Boot) -> None:
     )
     with boot("bad-boot-parameters", append=parameters) as vm:
         assert (tunable(vm, "order"), tunable(vm, "age_ms")) == defaults
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         assert "order 11 is out of range, allowed are 0 to 10" in vm.console_text()
         assert_reports(vm)

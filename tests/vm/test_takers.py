@@ -7,7 +7,7 @@ from conftest import Boot
 from lab.vm import Vm, numa_arguments
 from reporting import (
     be_aggressive,
-    hold_nothing_back,
+    retain_nothing,
     stat,
     traced,
     tunable,
@@ -72,7 +72,7 @@ def test_a_busy_node_does_not_starve_the_next(boot: Boot) -> None:
     """A node has its turn before another, which takes long, is done."""
     with boot("takers-nodes", arguments=numa_arguments(1024, 1024)) as vm:
         wait_drained(vm)
-        hold_nothing_back(vm)
+        retain_nothing(vm)
         # a batch takes longer than a pass may
         be_slow(vm, 1100)
         tune(vm, enabled=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The balloon takes what is held first, and fetches nothing back for it."""
+"""The balloon takes what is unbacked first, and fetches nothing back for it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import Start
-from holding import (
+from unbacked import (
     BALLOON,
     books,
-    held_kib,
-    hold_eagerly,
+    unbacked_kib,
+    unback_eagerly,
     meminfo_kib,
     number,
     settle,
@@ -57,17 +57,17 @@ def taker(xen: XenHost, start: Start) -> Iterator[Domain]:
 
 @pytest.mark.parametrize("kind", QUICK_KINDS)
 def test_target_below_what_is_there(xen: XenHost, start: Start, kind: str) -> None:
-    """A domain whose held memory others have reaches a lower target unharmed."""
+    """A domain whose unbacked memory others have reaches a lower target unharmed."""
     with start("giver", kind, mib=MIB) as giver:
         before = books(giver)
         total = meminfo_kib(giver, "MemTotal")
-        hold_eagerly(giver)
+        unback_eagerly(giver)
         settle(giver)
-        held = held_kib(giver)
-        assert held > 140 << 10
+        unbacked = unbacked_kib(giver)
+        assert unbacked > 140 << 10
         # What may not come back is free memory, but not available.
-        assert meminfo_kib(giver, "MemFree") > held
-        assert meminfo_kib(giver, "MemAvailable") < (MIB << 10) - held
+        assert meminfo_kib(giver, "MemFree") > unbacked
+        assert meminfo_kib(giver, "MemAvailable") < (MIB << 10) - unbacked
         with taker(xen, start):
             restored = number(giver, "stats/restored_kb")
             target = before.current - ((MIB - TARGET_MIB) << 10)
@@ -75,7 +75,7 @@ def test_target_below_what_is_there(xen: XenHost, start: Start, kind: str) -> No
             wait_until(lambda: current_kib(giver) == target, f"{TARGET_MIB} MiB")
             assert killed(giver) == 0
             given = (MIB - TARGET_MIB) << 10
-            assert number(giver, "stats/taken_kb") == given
+            assert number(giver, "stats/claimed_kb") == given
             assert number(giver, "stats/restored_kb") == restored, "fetched"
             assert meminfo_kib(giver, "MemTotal") == total - given
             assert books(giver).elsewhere == before.elsewhere
@@ -88,4 +88,4 @@ def test_target_below_what_is_there(xen: XenHost, start: Start, kind: str) -> No
         assert "no wrong word" in giver.run("integrity -t 1 -m 120 -s 5", timeout=120)
         switch(giver, "off")
         after = books(giver)
-        assert (after.held, after.pages) == (0, before.pages)
+        assert (after.unbacked, after.pages) == (0, before.pages)

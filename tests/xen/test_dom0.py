@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from holding import (
+from unbacked import (
     SYSFS,
-    held_kib,
-    hold_eagerly,
+    unbacked_kib,
+    unback_eagerly,
     kernel_says,
     meminfo_kib,
     settle,
@@ -35,10 +35,10 @@ def test_less_than_its_maximum() -> None:
 
         before = pages()
         for _ in range(2):
-            hold_eagerly(xen)
+            unback_eagerly(xen)
             settle(xen)
-            held = held_kib(xen)
-            assert held > 100 << 10
+            unbacked = unbacked_kib(xen)
+            assert unbacked > 100 << 10
             pages()
             xen.run("(integrity -t 1 -m 200 -s 5; echo status $?) >/tmp/log 2>&1 &")
             while xen.try_run("grep -q status /tmp/log").status:
@@ -57,10 +57,10 @@ def test_virtio_balloon_in_a_pv_domain() -> None:
         name="test-xen-virtio", memory="1G", balloon="free-page-reporting=on"
     ) as xen:
         assert kernel_says(xen, REFUSED)
-        assert xen.read(f"{SYSFS}/backend") == "none"
-        hold_eagerly(xen)
-        assert xen.read(f"{SYSFS}/backend") == "xen"
-        wait_until(lambda: held_kib(xen) > 50 << 10, "memory with Xen")
+        assert backend(xen) == "none"
+        unback_eagerly(xen)
+        assert backend(xen) == "xen"
+        wait_until(lambda: unbacked_kib(xen) > 50 << 10, "memory with Xen")
         # The balloon itself is there.
         assert xen.run("ls /sys/bus/virtio/drivers/virtio_balloon | grep virtio")
         assert xen.run(f"dmesg | grep -c -F '{REFUSED}'") == "1"

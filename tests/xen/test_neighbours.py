@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 from conftest import Start
-from holding import (
+from unbacked import (
     BALLOON,
     books,
-    held_kib,
-    hold_eagerly,
+    unbacked_kib,
+    unback_eagerly,
     number,
     settle,
     switch,
@@ -28,9 +28,9 @@ def current_kib(domain: Domain) -> int:
 
 @pytest.mark.parametrize("domain", QUICK_KINDS, indirect=True)
 def test_mem_set(xen: XenHost, domain: Domain) -> None:
-    """The balloon reaches its targets, and what is held is apart from it."""
+    """The balloon reaches its targets, and what is unbacked is apart from it."""
     before = books(domain)
-    hold_eagerly(domain)
+    unback_eagerly(domain)
     settle(domain)
     for mib in (160, 96, 256):
         target = before.current - ((256 - mib) << 10)
@@ -41,7 +41,7 @@ def test_mem_set(xen: XenHost, domain: Domain) -> None:
         assert "no wrong word" in domain.run("integrity -t 1 -m 40 -s 3", timeout=60)
     switch(domain, "off")
     after = books(domain)
-    assert (after.held, after.pages) == (0, before.pages)
+    assert (after.unbacked, after.pages) == (0, before.pages)
 
 
 @pytest.mark.parametrize("kind", QUICK_KINDS)
@@ -50,7 +50,7 @@ def test_less_than_maximum(start: Start, kind: str) -> None:
     options = {"append": "xen_page_reporting=on", "settings": ["maxmem=384"]}
     with start("below", kind, mib=192, **options) as domain:
         settle(domain)
-        assert held_kib(domain) > 60 << 10
+        assert unbacked_kib(domain) > 60 << 10
         account = books(domain)
         assert account.current <= 192 << 10
         assert "no wrong word" in domain.run("integrity -t 1 -m 80 -s 5", timeout=60)
@@ -58,11 +58,11 @@ def test_less_than_maximum(start: Start, kind: str) -> None:
 
 
 def test_dom0_maps_domains(xen: XenHost, start: Start) -> None:
-    """dom0 maps memory of domains, and grants, while it holds its own."""
-    hold_eagerly(xen)
+    """dom0 maps memory of domains, and grants, while some of its own is unbacked."""
+    unback_eagerly(xen)
     settle(xen)
     try:
-        assert held_kib(xen) > 100 << 10
+        assert unbacked_kib(xen) > 100 << 10
         for kind in QUICK_KINDS:
             with start("mapped", kind) as domain:
                 assert domain.run("seq 2000").splitlines()[-1] == "2000"
@@ -72,18 +72,18 @@ def test_dom0_maps_domains(xen: XenHost, start: Start) -> None:
 
 
 def test_save_and_restore(xen: XenHost, domain: Domain) -> None:
-    """A domain that holds blocks is saved and restored, and loses nothing."""
+    """A domain with unbacked blocks is saved and restored, and loses nothing."""
     before = books(domain)
-    hold_eagerly(domain)
+    unback_eagerly(domain)
     domain.run("(integrity -t 1 -m 32 -s 45; echo status $?) >/tmp/log 2>&1 &")
     settle(domain)
-    held = held_kib(domain)
+    unbacked = unbacked_kib(domain)
     xen.run(f"xl save {domain.name} /tmp/saved 2>&1", timeout=200)
     # What was away is not in it.
     assert int(xen.run("stat -c %s /tmp/saved")) < 128 << 20
     xen.run("xl restore /tmp/saved 2>&1 && rm /tmp/saved", timeout=200)
     domain.identify()
-    assert held_kib(domain) > held - SMALL_KIB
+    assert unbacked_kib(domain) > unbacked - SMALL_KIB
     assert books(domain).elsewhere == before.elsewhere
     restored = number(domain, "stats/restored_kb")
     assert "freed" in domain.run("touch-free 120", timeout=120)
@@ -92,4 +92,4 @@ def test_save_and_restore(xen: XenHost, domain: Domain) -> None:
     assert "no wrong word" in domain.read("/tmp/log")
     switch(domain, "off")
     after = books(domain)
-    assert (after.held, after.pages) == (0, before.pages)
+    assert (after.unbacked, after.pages) == (0, before.pages)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Start
-from holding import (
+from unbacked import (
     BLOCK_KIB,
     SWITCH,
     SYSFS,
     books,
-    held_kib,
-    hold_eagerly,
+    unbacked_kib,
+    unback_eagerly,
     kernel_says,
     remove_node,
     set_node,
@@ -32,14 +32,9 @@ ALLOWED = "allowed are 0 for off or a limit in KiB"
 def pvh(start: Start) -> Iterator[Domain]:
     """Return a domain that these tests share; it is on, without a node."""
     with start("permission", "pvh") as domain:
-        hold_eagerly(domain)
+        unback_eagerly(domain)
         settle(domain)
         yield domain
-
-
-def backend(guest: Guest) -> str:
-    """Return the name of the registered backend."""
-    return guest.read(f"{SYSFS}/backend")
 
 
 def clear_log(guest: Guest) -> None:
@@ -48,8 +43,8 @@ def clear_log(guest: Guest) -> None:
 
 
 def wait_on(domain: Domain) -> None:
-    """Wait until the domain holds more than any limit of these tests."""
-    wait_until(lambda: held_kib(domain) > 100 << 10, "held without a limit")
+    """Wait until more is unbacked than any limit of these tests."""
+    wait_until(lambda: unbacked_kib(domain) > 100 << 10, "unbacked without a limit")
 
 
 def test_off_by_default(start: Start) -> None:
@@ -60,8 +55,8 @@ def test_off_by_default(start: Start) -> None:
 
 
 def reaches(domain: Domain, kib: int) -> bool:
-    """Tell whether so much is held that no other block fits into the limit."""
-    return kib - BLOCK_KIB < held_kib(domain) <= kib
+    """Tell whether so much is unbacked that no other block fits into the limit."""
+    return kib - BLOCK_KIB < unbacked_kib(domain) <= kib
 
 
 @pytest.mark.parametrize("word", ["maybe", "1", ""])
@@ -99,12 +94,12 @@ def test_limit_changes(pvh: Domain) -> None:
     everything = books(pvh)
     for kib in (64 << 10, 16 << 10, 48 << 10):
         set_node(pvh, str(kib))
-        wait_until(lambda: reaches(pvh, kib), f"{kib} KiB held")
+        wait_until(lambda: reaches(pvh, kib), f"{kib} KiB unbacked")
         assert books(pvh).elsewhere == everything.elsewhere
     set_node(pvh, "0")
     wait_until(lambda: backend(pvh) == "none", "off")
     nothing = books(pvh)
-    assert (nothing.held, nothing.elsewhere) == (0, everything.elsewhere)
+    assert (nothing.unbacked, nothing.elsewhere) == (0, everything.elsewhere)
     remove_node(pvh)
     wait_on(pvh)
 
@@ -125,7 +120,7 @@ def test_node_nonsense(pvh: Domain, value: str) -> None:
     set_node(pvh, value)
     wait_until(lambda: backend(pvh) == "none", "off")
     assert kernel_says(pvh, f"is '{value}', {ALLOWED}")
-    assert held_kib(pvh) == 0
+    assert unbacked_kib(pvh) == 0
     remove_node(pvh)
     wait_on(pvh)
 

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 from conftest import Start
-from holding import (
+from unbacked import (
     BALLOON,
     books,
-    held_kib,
-    hold_eagerly,
+    unbacked_kib,
+    unback_eagerly,
     meminfo_kib,
     number,
     settle,
@@ -35,15 +35,15 @@ def goes_and_comes_back(guest: Domain | XenHost, mib: int) -> None:
     """Follow @mib of memory from the guest to Xen and back."""
     before = books(guest)
     total, free = meminfo_kib(guest, "MemTotal"), meminfo_kib(guest, "MemFree")
-    assert before.held == 0
-    hold_eagerly(guest)
+    assert before.unbacked == 0
+    unback_eagerly(guest)
     settle(guest)
     gone = books(guest)
-    assert gone.held >= mib << 10
+    assert gone.unbacked >= mib << 10
     # All books agree to the page.
-    assert before.pages - gone.pages == gone.held
-    assert gone.free - before.free == gone.held
-    assert abs(gone.free_mib - before.free_mib - (gone.held >> 10)) <= 1
+    assert before.pages - gone.pages == gone.unbacked
+    assert gone.free - before.free == gone.unbacked
+    assert abs(gone.free_mib - before.free_mib - (gone.unbacked >> 10)) <= 1
     # The guest does not look smaller, to itself or to the balloon.
     assert gone.current == before.current
     assert meminfo_kib(guest, "MemTotal") == total
@@ -52,12 +52,12 @@ def goes_and_comes_back(guest: Domain | XenHost, mib: int) -> None:
     restored = number(guest, "stats/restored_kb")
     output = guest.run(f"integrity -t 1 -m {mib} -s 8", timeout=120)
     assert "no wrong word" in output
-    # The rest was there: what a zone keeps, and what is too scattered to hold.
+    # The rest was there: what a zone keeps, and what is too scattered to be given.
     assert number(guest, "stats/restored_kb") - restored > (mib << 10) // 3, "idle"
 
     switch(guest, "off")
     after = books(guest)
-    assert (after.held, after.pages) == (0, before.pages)
+    assert (after.unbacked, after.pages) == (0, before.pages)
     assert after.free == before.free
     assert number(guest, "stats/failed_kb") == 0
 
@@ -105,7 +105,7 @@ def test_integrity_for_minutes(start: Start) -> None:
         ]
         before = [books(domain) for domain in domains]
         for domain in domains:
-            hold_eagerly(domain)
+            unback_eagerly(domain)
             domain.run(f"({CHECK}; echo status $?) >/tmp/log 2>&1 &")
             domain.run(f"({TRADE}; echo status $?) >/tmp/trade 2>&1 &")
         for domain, account in zip(domains, before):
@@ -116,7 +116,7 @@ def test_integrity_for_minutes(start: Start) -> None:
             domain.run("until grep -q status /tmp/trade; do sleep 1; done", timeout=120)
             switch(domain, "off")
             after = books(domain)
-            assert (after.held, after.pages) == (0, account.pages)
+            assert (after.unbacked, after.pages) == (0, account.pages)
 
 
 @pytest.mark.parametrize("domain", QUICK_KINDS, indirect=True)
@@ -127,4 +127,4 @@ def test_by_itself(domain: Domain) -> None:
     switch(domain, "on")
     rest = settle(domain)
     domain.run("kill $(cat /tmp/pid)")
-    wait_until(lambda: held_kib(domain) >= rest + (90 << 10), "memory with Xen")
+    wait_until(lambda: unbacked_kib(domain) >= rest + (90 << 10), "memory with Xen")

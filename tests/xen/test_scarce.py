@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import pytest
 from conftest import Start
-from holding import (
+from unbacked import (
     BLOCK_KIB,
     SWITCH,
     SYSFS,
     books,
-    held_kib,
-    hold_eagerly,
+    unbacked_kib,
+    unback_eagerly,
     kernel_says,
     set_node,
     settle,
@@ -35,7 +35,7 @@ def test_nothing_to_give_back(xen: XenHost, start: Start, kind: str) -> None:
     """A domain whose memory is gone fails cleanly, and never uses a hole."""
     with start("giver", kind) as giver:
         before = books(giver)
-        hold_eagerly(giver)
+        unback_eagerly(giver)
         settle(giver)
         # More than was free before: the other one gets the giver's memory.
         mib = xen.free_mib() - XEN_NEEDS_MIB
@@ -49,7 +49,7 @@ def test_nothing_to_give_back(xen: XenHost, start: Start, kind: str) -> None:
             assert kernel_says(giver, "Out of memory: Killed process")
             assert kernel_says(giver, "(touch-free)")
             # It got what there was, and still has what there was not.
-            assert held_kib(giver) > 100 << 10
+            assert unbacked_kib(giver) > 100 << 10
             # Of the block that it asked for, Xen may have had a part.
             part = books(giver).elsewhere - before.elsewhere
             assert 0 < part < BLOCK_KIB
@@ -57,13 +57,13 @@ def test_nothing_to_give_back(xen: XenHost, start: Start, kind: str) -> None:
             set_node(giver, "0")
             wait_until(lambda: kernel_says(giver, NOT_ALL_BACK), "the message")
             assert giver.try_run(f"echo off >{SWITCH}").status
-            assert giver.read(f"{SYSFS}/backend") == "xen"
+            assert backend(giver) == "xen"
             giver.run("until grep -q status /tmp/log; do sleep 1; done")
             assert "no wrong word" in giver.read("/tmp/log")
         # Now there is some again.
-        wait_until(lambda: giver.read(f"{SYSFS}/backend") == "none", "all is back")
+        wait_until(lambda: backend(giver) == "none", "all is back")
         after = books(giver)
-        assert (after.held, after.pages) == (0, before.pages)
+        assert (after.unbacked, after.pages) == (0, before.pages)
         assert "freed" in giver.run("touch-free 200", timeout=120)
 
 
@@ -107,19 +107,19 @@ def test_capped(xen: XenHost, start: Start, kind: str) -> None:
     """A domain that may not have more than it has fails cleanly, and is idle."""
     with start("capped", kind) as domain:
         before = books(domain)
-        hold_eagerly(domain)
+        unback_eagerly(domain)
         settle(domain)
-        held = held_kib(domain)
-        assert held > 120 << 10
-        used_mib = (before.current - held) >> 10
+        unbacked = unbacked_kib(domain)
+        assert unbacked > 120 << 10
+        used_mib = (before.current - unbacked) >> 10
         domain.write(f"{SYSFS}/enabled", 0)
-        held = held_kib(domain)
+        unbacked = unbacked_kib(domain)
         cap(domain, used_mib - 16)
         domain.write(f"{RESTORES}/enable", 1)
         begin = uptime(domain)
         hog = domain.try_run("touch-free 200", timeout=120)
         assert hog.status == KILLED
-        assert held_kib(domain) == held
+        assert unbacked_kib(domain) == unbacked
         attempts = int(domain.run(f"grep -c err=-12 {TRACING}/trace"))
         assert attempts <= ATTEMPTS + ZONES * (uptime(domain) - begin)
         domain.write(f"{RESTORES}/enable", 0)
@@ -128,7 +128,7 @@ def test_capped(xen: XenHost, start: Start, kind: str) -> None:
         wait_until(lambda: kernel_says(domain, NOT_ALL_BACK), "the message")
         assert busy_share(domain, 10) < 0.5
         xen.run("xl mem-max capped 256")
-        wait_until(lambda: domain.read(f"{SYSFS}/backend") == "none", "all is back")
+        wait_until(lambda: backend(domain) == "none", "all is back")
         after = books(domain)
-        assert (after.held, after.pages) == (0, before.pages)
+        assert (after.unbacked, after.pages) == (0, before.pages)
         assert "freed" in domain.run("touch-free 150", timeout=120)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from conftest import Start
-from holding import hold_eagerly, held_kib, settle, switch, wait_until
+from unbacked import unback_eagerly, unbacked_kib, settle, switch, wait_until
 from lab.xen_host import Domain, XenHost
 
 MODULE = "/modules/leftovers.ko"
@@ -34,9 +34,9 @@ def test_contents_do_not_leave(xen: XenHost, start: Start) -> None:
     """What is given away is cleared, even if the balloon does not do that."""
     with start("secret", "pvh", append="xen_scrub_pages=0") as domain:
         leave(domain)
-        hold_eagerly(domain)
+        unback_eagerly(domain)
         settle(domain)
-        assert held_kib(domain) > SECRET_MIB << 10
+        assert unbacked_kib(domain) > SECRET_MIB << 10
         assert find(xen, start) == 0
 
         # The search is able to find something: what the balloon gives away.

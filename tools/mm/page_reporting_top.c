@@ -17,7 +17,7 @@
 struct sample {
 	double at;
 	unsigned long free_kb;
-	unsigned long held_kb;
+	unsigned long unbacked_kb;
 	unsigned long pending_kb;
 	unsigned long reported_kb;
 	unsigned long refaulted_kb;
@@ -62,6 +62,12 @@ static unsigned long read_value(const char *path)
 	return value;
 }
 
+/* A file that a kernel without a layer does not have: there is none of it. */
+static unsigned long read_optional(const char *path)
+{
+	return access(path, F_OK) ? 0 : read_value(path);
+}
+
 static unsigned long read_free_kb(void)
 {
 	static const char path[] = "/proc/meminfo";
@@ -91,18 +97,18 @@ static double now(void)
 static void take_sample(struct sample *sample)
 {
 	sample->at = now();
-	sample->held_kb = read_value(SYSFS "held_kb");
+	sample->unbacked_kb = read_optional(SYSFS "unbacked_kb");
 	sample->free_kb = read_free_kb();
 	sample->pending_kb = read_value(SYSFS "pending_kb");
 	sample->reported_kb = read_value(SYSFS "stats/reported_kb");
-	sample->refaulted_kb = read_value(SYSFS "stats/refaulted_kb");
+	sample->refaulted_kb = read_optional(SYSFS "stats/refaulted_kb");
 	sample->age_ms = read_value(SYSFS "current_age_ms");
 }
 
 static void show_heading(void)
 {
-	printf("%12s %12s %12s %12s %12s %8s\n", "free", "held", "pending",
-	       "reported", "refaulted", "age");
+	printf("%12s %12s %12s %12s %12s %8s\n", "free", "unbacked",
+	       "pending", "reported", "refaulted", "age");
 	printf("%12s %12s %12s %12s %12s %8s\n", "KiB", "KiB", "KiB", "KiB/s",
 	       "KiB/s", "ms");
 }
@@ -112,7 +118,7 @@ static void show(const struct sample *before, const struct sample *after)
 	double seconds = after->at - before->at;
 
 	printf("%12lu %12lu %12lu %12.0f %12.0f %8lu\n", after->free_kb,
-	       after->held_kb, after->pending_kb,
+	       after->unbacked_kb, after->pending_kb,
 	       (after->reported_kb - before->reported_kb) / seconds,
 	       (after->refaulted_kb - before->refaulted_kb) / seconds,
 	       after->age_ms);

@@ -133,7 +133,7 @@ DEFINE_EVENT(page_reporting_block, page_reporting_defer,
 	TP_ARGS(zone, pfn, pages)
 );
 
-DEFINE_EVENT(page_reporting_block, page_reporting_take,
+DEFINE_EVENT(page_reporting_block, page_reporting_claim,
 	TP_PROTO(struct zone *zone, unsigned long pfn, unsigned long pages),
 	TP_ARGS(zone, pfn, pages)
 );
@@ -204,7 +204,7 @@ TRACE_EVENT(page_reporting_refault,
 		__string(zone, zone->name)
 		__field(unsigned long, backed_kb)
 		__field(unsigned long, refaulted_kb)
-		__field(unsigned long, reserve_kb)
+		__field(unsigned long, retained_kb)
 		__field(unsigned long, free_kb)
 	),
 
@@ -213,14 +213,14 @@ TRACE_EVENT(page_reporting_refault,
 		__assign_str(zone);
 		__entry->backed_kb = backed << (PAGE_SHIFT - 10);
 		__entry->refaulted_kb = refaulted << (PAGE_SHIFT - 10);
-		__entry->reserve_kb = reserve << (PAGE_SHIFT - 10);
+		__entry->retained_kb = reserve << (PAGE_SHIFT - 10);
 		__entry->free_kb = zone_page_state(zone, NR_FREE_PAGES) <<
 				   (PAGE_SHIFT - 10);
 	),
 
-	TP_printk("nid=%d zone=%s backed_kb=%lu refaulted_kb=%lu reserve_kb=%lu free_kb=%lu",
+	TP_printk("nid=%d zone=%s backed_kb=%lu refaulted_kb=%lu retained_kb=%lu free_kb=%lu",
 		  __entry->nid, __get_str(zone), __entry->backed_kb,
-		  __entry->refaulted_kb, __entry->reserve_kb,
+		  __entry->refaulted_kb, __entry->retained_kb,
 		  __entry->free_kb)
 );
 

@@ -121,7 +121,7 @@ static struct page_reporting_dev_info reporting = {
 
 static int __init keeping_init(void)
 {
-	reporting.held_max = limit_kb / (PAGE_SIZE / 1024);
+	reporting.unbacked_max = limit_kb / (PAGE_SIZE / 1024);
 	return page_reporting_register(&reporting);
 }
 
@@ -132,5 +132,5 @@ static void __exit keeping_exit(void)
 
 module_init(keeping_init);
 module_exit(keeping_exit);
-MODULE_DESCRIPTION("Keeps what it is given, to test held blocks");
+MODULE_DESCRIPTION("Keeps what it is given, to test unbacked blocks");
 MODULE_LICENSE("GPL");

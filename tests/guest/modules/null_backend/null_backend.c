@@ -42,7 +42,7 @@ static struct page_reporting_dev_info null_backend = {
 static int __init null_init(void)
 {
 	null_backend.capacity = capacity;
-	null_backend.merge = merge;
+	null_backend.flags = merge ? PAGE_REPORTING_MERGE : 0;
 	return page_reporting_register(&null_backend);
 }
 module_init(null_init);

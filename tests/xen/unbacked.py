@@ -45,9 +45,14 @@ def meminfo_kib(guest: Guest, name: str) -> int:
     return int(guest.run(f"grep -w {name}: /proc/meminfo").split()[1])
 
 
-def held_kib(guest: Guest) -> int:
+def unbacked_kib(guest: Guest) -> int:
     """Return what is with Xen."""
-    return number(guest, "held_kb")
+    return number(guest, "unbacked_kb")
+
+
+def backend(guest: Guest) -> str:
+    """Return the name of the registered backend, or "none"."""
+    return guest.run(f"ls {SYSFS}/backends").strip() or "none"
 
 
 def switch(guest: Guest, state: str) -> None:
@@ -55,20 +60,20 @@ def switch(guest: Guest, state: str) -> None:
     guest.write(SWITCH, state)
 
 
-def hold_eagerly(guest: Guest) -> None:
-    """Switch on, and do not hold memory back that may be used again soon."""
+def unback_eagerly(guest: Guest) -> None:
+    """Switch on, and do not retain memory that may be used again soon."""
     guest.run(f"cd {SYSFS} && echo 0 >max_age_ms && echo 100 >age_ms")
     switch(guest, "on")
 
 
 def settle(guest: Guest) -> int:
     """Wait until the guest has given away what it can; return that in KiB."""
-    seen = [-1, held_kib(guest)]
+    seen = [-1, unbacked_kib(guest)]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while seen[-3:] != [seen[-1]] * 3:
-        assert time.monotonic() < deadline, f"does not settle, held: {seen[-9:]}"
+        assert time.monotonic() < deadline, f"does not settle, unbacked: {seen[-9:]}"
         time.sleep(1)
-        seen.append(held_kib(guest))
+        seen.append(unbacked_kib(guest))
     return seen[-1]
 
 
@@ -88,7 +93,7 @@ class Books:
     """The memory of a domain in its own books and in those of Xen, in KiB."""
 
     current: int
-    held: int
+    unbacked: int
     pages: int
     free: int
     # The same as `xl info` shows it, in whole MiB.
@@ -97,23 +102,23 @@ class Books:
     @property
     def elsewhere(self) -> int:
         """What Xen counts for the domain beyond what the domain counts."""
-        return self.pages - (self.current - self.held)
+        return self.pages - (self.current - self.unbacked)
 
 
 def books(guest: Domain | XenHost) -> Books:
-    """Read the books; what is held must not change meanwhile."""
+    """Read the books; what is unbacked must not change meanwhile."""
     host = guest.host if isinstance(guest, Domain) else guest
     domid = guest.id()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        assert time.monotonic() < deadline, "what is held changes all the time"
-        held = held_kib(guest)
+        assert time.monotonic() < deadline, "what is unbacked changes all the time"
+        unbacked = unbacked_kib(guest)
         current = int(guest.read(f"{BALLOON}/info/current_kb"))
         account, free_mib = host.account(), host.free_mib()
-        if held == held_kib(guest):
+        if unbacked == unbacked_kib(guest):
             break
     pages = account.pages[domid] * KIB_PER_PAGE
-    return Books(current, held, pages, account.free_kib, free_mib)
+    return Books(current, unbacked, pages, account.free_kib, free_mib)
 
 
 def kernel_says(guest: Guest, what: str) -> bool:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Free page reporting: KUnit tests of pieces, which are smaller than a block
- * and reported at a finer order when they have been free for long.
+ * and reported at a piece order when they have been free for long.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>
@@ -25,13 +25,13 @@
 /* Much longer than a test takes, in ms. */
 #define AGES		FPR_MS_MAX
 
-static void start(struct kunit *test, unsigned int fine_age_ms)
+static void start(struct kunit *test, unsigned int piece_age_ms)
 {
 	struct fake_backend *fake = test->priv;
 
 	fake->prdev.order = MAX_PAGE_ORDER;
-	fake->prdev.pieces = true;
-	KUNIT_ASSERT_EQ(test, 0, fpr_set_fine_age(fine_age_ms));
+	fake->prdev.flags |= PAGE_REPORTING_PIECES;
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_piece_age(piece_age_ms));
 	fake_register(test, fake);
 	fake_wait_quiet(test, fake);
 	fake_forget(fake);
@@ -131,7 +131,7 @@ static unsigned long clear_pending_pieces(const struct test_block *block)
 	struct fpr_zone *fz;
 
 	spin_lock_irq(&zone->lock);
-	fz = fpr_zone_get_locked(zone)->fine;
+	fz = fpr_zone_get_locked(zone)->pieces;
 	for (i = 0; i < MAX_ORDER_NR_PAGES; i += PIECE)
 		if (fpr_clear_pending(fz, block->pfn + i))
 			pages += PIECE;
@@ -146,7 +146,7 @@ static void test_pieces_become_whole(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 
 	start(test, 1);
-	WRITE_ONCE(fpr_tunables.fine_age_ms, FPR_MS_MAX);
+	WRITE_ONCE(fpr_tunables.piece_age_ms, FPR_MS_MAX);
 	test_block_free_part(block, 0, HALF);
 	KUNIT_EXPECT_EQ(test, clear_pending_pieces(block), HALF);
 	test_block_free_part(block, HALF, HALF / 2);
@@ -175,7 +175,7 @@ static void test_rest_of_skipped_block(struct kunit *test)
 	fpr_set_enabled(false);
 	test_block_free_part(block, 0, HALF);
 	spin_lock_irq(&zone->lock);
-	fpr_drop(fpr_zone_get_locked(zone)->fine, &range);
+	fpr_drop(fpr_zone_get_locked(zone)->pieces, &range);
 	spin_unlock_irq(&zone->lock);
 	WRITE_ONCE(fpr_tunables.age_ms, 0);
 	fpr_set_enabled(true);
@@ -221,7 +221,7 @@ static void test_flush_of_whole_block(struct kunit *test)
 	spin_lock_irq(&zone->lock);
 	whole = fpr_zone_get_locked(zone);
 	fpr_clear_pending(whole, block->pfn);
-	fpr_mark_pending(whole->fine, &range, jiffies);
+	fpr_mark_pending(whole->pieces, &range, jiffies);
 	spin_unlock_irq(&zone->lock);
 	WRITE_ONCE(fpr_tunables.enabled, true);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
@@ -238,8 +238,8 @@ static void test_not_accepted(struct kunit *test)
 	fake_register(test, fake);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(AGES));
-	KUNIT_EXPECT_LT(test, fpr_pending_pages(), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_piece_age(AGES));
+	KUNIT_EXPECT_LT(test, fpr_pending_pages(NULL), MAX_ORDER_NR_PAGES);
 	KUNIT_EXPECT_EQ(test, fpr_hook_order, MAX_PAGE_ORDER);
 }
 
@@ -255,7 +255,7 @@ static void test_block_with_its_pieces(struct kunit *test)
 	fpr_set_enabled(false);
 	test_block_free(block);
 	spin_lock_irq(&zone->lock);
-	fpr_mark_pending(fpr_zone_get_locked(zone)->fine, &range, jiffies);
+	fpr_mark_pending(fpr_zone_get_locked(zone)->pieces, &range, jiffies);
 	spin_unlock_irq(&zone->lock);
 	fpr_set_enabled(true);
 	fake_wait_quiet(test, fake);
@@ -273,7 +273,7 @@ static void test_switched_on(struct kunit *test)
 	test_block_free_part(block, 0, HALF);
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
-	KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(1));
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_piece_age(1));
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 1));
 	KUNIT_EXPECT_TRUE(test, saw(test, block, HALF, HALF, 0));
@@ -291,7 +291,7 @@ static void test_switched_under_load(struct kunit *test)
 		blocks[i] = test_block_alloc(test);
 	start(test, 0);
 	for (i = 0; i < 4 * NR_BLOCKS; i++) {
-		KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(i % 2 ? 0 : 1));
+		KUNIT_EXPECT_EQ(test, 0, fpr_set_piece_age(i % 2 ? 0 : 1));
 		test_block_free_part(blocks[i / 4], i % 4 * (HALF / 2),
 				     HALF / 2);
 	}
@@ -304,11 +304,11 @@ static void test_switched_under_load(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, fpr_hook_order, MAX_PAGE_ORDER);
 	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
-	KUNIT_EXPECT_EQ(test, 0, fpr_set_fine_age(1));
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_piece_age(1));
 	KUNIT_EXPECT_EQ(test, fpr_hook_order, FINE_ORDER);
 }
 
-/* The finer order follows the order. */
+/* The piece order follows the order. */
 static void test_order_changes(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
@@ -340,7 +340,7 @@ static void test_flush_takes_pieces(struct kunit *test)
 	unsigned long pages;
 
 	start(test, 1);
-	WRITE_ONCE(fpr_tunables.fine_age_ms, FPR_MS_MAX);
+	WRITE_ONCE(fpr_tunables.piece_age_ms, FPR_MS_MAX);
 	test_block_free_part(block, 0, HALF);
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 0, HALF, 0));
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
@@ -357,7 +357,7 @@ static void test_flush_takes_pieces_anew(struct kunit *test)
 	unsigned long pages;
 
 	start(test, 1);
-	WRITE_ONCE(fpr_tunables.fine_age_ms, FPR_MS_MAX);
+	WRITE_ONCE(fpr_tunables.piece_age_ms, FPR_MS_MAX);
 	test_block_free_part(block, 0, HALF);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
 	fake_forget(fake);
@@ -376,7 +376,7 @@ static void test_none_unasked(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 
 	fake->prdev.order = MAX_PAGE_ORDER;
-	KUNIT_ASSERT_EQ(test, 0, fpr_set_fine_age(1));
+	KUNIT_ASSERT_EQ(test, 0, fpr_set_piece_age(1));
 	fake_register(test, fake);
 	test_block_free_part(block, 0, HALF);
 	fake_wait_quiet(test, fake);
@@ -384,7 +384,7 @@ static void test_none_unasked(struct kunit *test)
 	expect_clean_calls(test);
 }
 
-static struct kunit_case fine_cases[] = {
+static struct kunit_case pieces_cases[] = {
 	KUNIT_CASE(test_off),
 	KUNIT_CASE(test_reported_at_age),
 	KUNIT_CASE(test_incomplete_piece),
@@ -404,10 +404,10 @@ static struct kunit_case fine_cases[] = {
 	{}
 };
 
-static struct kunit_suite fine_suite = {
-	.name = "page_reporting_fine",
+static struct kunit_suite pieces_suite = {
+	.name = "page_reporting_pieces",
 	.init = fake_test_init,
-	.test_cases = fine_cases,
+	.test_cases = pieces_cases,
 };
 
-kunit_test_suite(fine_suite);
+kunit_test_suite(pieces_suite);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: KUnit tests of held pages that a balloon driver takes
- * over: which, how many, and what they look like to it.
+ * Free page reporting: KUnit tests of unbacked pages that a balloon driver
+ * claims: which, how many, and what they look like to it.
  */
 #include <kunit/test.h>
 #include <linux/list.h>
@@ -18,13 +18,13 @@
 
 #define NR_BLOCKS	4
 #define BLOCK_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
-#define HELD_PAGES	(NR_BLOCKS * BLOCK_PAGES)
+#define UNBACKED_PAGES	(NR_BLOCKS * BLOCK_PAGES)
 
 /* As many as a driver for a balloon that allocates them can have. */
 #define GFP_ANY		(GFP_HIGHUSER | __GFP_MOVABLE)
 
-/* Have that many blocks held, and nothing else. */
-static struct zone *hold(struct kunit *test, struct test_block **blocks)
+/* Have that many blocks unbacked, and nothing else. */
+static struct zone *unback(struct kunit *test, struct test_block **blocks)
 {
 	struct fake_backend *fake = test->priv;
 	unsigned int i;
@@ -32,18 +32,18 @@ static struct zone *hold(struct kunit *test, struct test_block **blocks)
 	fake->prdev.order = MAX_PAGE_ORDER;
 	for (i = 0; i < NR_BLOCKS; i++)
 		blocks[i] = test_block_alloc(test);
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	for (i = 0; i < NR_BLOCKS; i++)
 		test_block_free(blocks[i]);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_ASSERT_EQ(test, fpr_held_pages(NULL), HELD_PAGES);
+	KUNIT_ASSERT_EQ(test, fpr_unbacked_pages(NULL), UNBACKED_PAGES);
 	return page_zone(blocks[0]->page);
 }
 
-static unsigned long taken_pages(void)
+static unsigned long claimed_pages(void)
 {
-	return atomic_long_read(&fpr_counters[FPR_TAKEN]);
+	return atomic_long_read(&fpr_total.n[FPR_CLAIMED]);
 }
 
 /* How many of these are not what a caller may expect? */
@@ -61,15 +61,15 @@ static unsigned long count_odd(const struct list_head *pages)
 
 /* Everything is accounted for, and what is left comes back when asked for. */
 static void expect_rest(struct kunit *test, struct test_block **blocks,
-			unsigned long held)
+			unsigned long unbacked)
 {
 	struct fake_backend *fake = test->priv;
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), held);
-	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_held(&fake->prdev, 0));
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), 0);
-	KUNIT_EXPECT_EQ(test, fake->restored, held);
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), unbacked);
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
+	KUNIT_EXPECT_EQ(test, fake->restored, unbacked);
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 	for (i = 0; i < NR_BLOCKS; i++)
 		KUNIT_EXPECT_EQ(test, 0, test_pages_astray(blocks[i]->pfn,
@@ -77,7 +77,7 @@ static void expect_rest(struct kunit *test, struct test_block **blocks,
 }
 
 /**
- * struct amount - how much is taken at a time
+ * struct amount - how much is claimed at a time
  * @name:	for humans
  * @pages:	pages to ask for
  * @times:	how often
@@ -95,7 +95,7 @@ static const struct amount amounts[] = {
 	{ "half a block", BLOCK_PAGES / 2, 3 },
 	{ "a block", BLOCK_PAGES, 2 },
 	{ "a block and a page", BLOCK_PAGES + 1, 2 },
-	{ "all", HELD_PAGES, 1 },
+	{ "all", UNBACKED_PAGES, 1 },
 	{ "more than there is", ULONG_MAX, 2 },
 };
 
@@ -106,54 +106,54 @@ static void describe_amount(const struct amount *amount, char *desc)
 
 KUNIT_ARRAY_PARAM(amount, amounts, describe_amount);
 
-/* As many are taken as were asked for, no restore is, and books are kept. */
+/* As many are claimed as were asked for, no restore is, and books are kept. */
 static void test_amount(struct kunit *test)
 {
 	const struct amount *amount = test->param_value;
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks);
-	unsigned long before = taken_pages(), taken = 0;
+	struct zone *zone = unback(test, blocks);
+	unsigned long before = claimed_pages(), claimed = 0;
 	unsigned long managed = zone_managed_pages(zone);
 	long free = zone_page_state_snapshot(zone, NR_FREE_PAGES), risen;
 	LIST_HEAD(pages);
 	unsigned int i;
 
 	for (i = 0; i < amount->times; i++) {
-		unsigned long want = min(amount->pages, HELD_PAGES - taken);
+		unsigned long want = min(amount->pages, UNBACKED_PAGES - claimed);
 
 		KUNIT_EXPECT_EQ(test, want,
-				test_take(fake, GFP_ANY, amount->pages,
+				test_claim_pages(fake, GFP_ANY, amount->pages,
 					  &pages));
-		taken += want;
+		claimed += want;
 	}
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&pages), taken);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&pages), claimed);
 	KUNIT_EXPECT_EQ(test, count_odd(&pages), 0);
 	KUNIT_EXPECT_EQ(test, fake->restores, 0);
-	KUNIT_EXPECT_EQ(test, fpr_held_pages(NULL), HELD_PAGES - taken);
-	KUNIT_EXPECT_EQ(test, taken_pages() - before, taken);
-	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - taken);
-	/* Held pages are not in it, but for what the system frees meanwhile. */
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), UNBACKED_PAGES - claimed);
+	KUNIT_EXPECT_EQ(test, claimed_pages() - before, claimed);
+	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - claimed);
+	/* Unbacked pages are not in it, but for what the system frees meanwhile. */
 	risen = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free;
 	KUNIT_EXPECT_LT(test, abs(risen), (long)BLOCK_PAGES / 2);
 
-	test_return_taken(&pages);
+	test_return_claimed(&pages);
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
-	risen = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free - taken;
+	risen = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free - claimed;
 	KUNIT_EXPECT_LT(test, abs(risen), (long)BLOCK_PAGES / 2);
-	expect_rest(test, blocks, HELD_PAGES - taken);
+	expect_rest(test, blocks, UNBACKED_PAGES - claimed);
 }
 
 /*
- * Blocks that are back in part: their pages that are not are taken, and those
+ * Blocks that are back in part: their pages that are not are claimed, and those
  * that are remain with the domain.
  */
-static void take_partial(struct kunit *test, unsigned long back)
+static void claim_partial(struct kunit *test, unsigned long back)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks);
-	unsigned long taken, odd = 0;
+	struct zone *zone = unback(test, blocks);
+	unsigned long claimed, odd = 0;
 	struct page *page;
 	LIST_HEAD(pages);
 	unsigned int i;
@@ -162,42 +162,42 @@ static void take_partial(struct kunit *test, unsigned long back)
 	for (i = 0; i < NR_BLOCKS; i++)
 		set_page_private(blocks[i]->page, back);
 	spin_unlock_irq(&zone->lock);
-	taken = test_take(fake, GFP_ANY, ULONG_MAX, &pages);
-	KUNIT_EXPECT_EQ(test, taken, NR_BLOCKS * (BLOCK_PAGES - back));
+	claimed = test_claim_pages(fake, GFP_ANY, ULONG_MAX, &pages);
+	KUNIT_EXPECT_EQ(test, claimed, NR_BLOCKS * (BLOCK_PAGES - back));
 	list_for_each_entry(page, &pages, lru)
 		odd += page_to_pfn(page) % BLOCK_PAGES >= BLOCK_PAGES - back;
 	KUNIT_EXPECT_EQ(test, odd, 0);
 	KUNIT_EXPECT_EQ(test, count_odd(&pages), 0);
-	test_return_taken(&pages);
+	test_return_claimed(&pages);
 	/* What was whole already has come back without being asked for. */
 	KUNIT_EXPECT_LE(test, fake->restored, NR_BLOCKS * back);
 	fake->restored = 0;
-	expect_rest(test, blocks, fpr_held_pages(NULL));
+	expect_rest(test, blocks, fpr_unbacked_pages(NULL));
 }
 
 static void test_partial_one(struct kunit *test)
 {
-	take_partial(test, 1);
+	claim_partial(test, 1);
 }
 
 static void test_partial_odd(struct kunit *test)
 {
-	take_partial(test, BLOCK_PAGES / 2 + 5);
+	claim_partial(test, BLOCK_PAGES / 2 + 5);
 }
 
 static void test_partial_half(struct kunit *test)
 {
-	take_partial(test, BLOCK_PAGES / 2);
+	claim_partial(test, BLOCK_PAGES / 2);
 }
 
 static void test_partial_most(struct kunit *test)
 {
-	take_partial(test, BLOCK_PAGES - 1);
+	claim_partial(test, BLOCK_PAGES - 1);
 }
 
 static void test_partial_all(struct kunit *test)
 {
-	take_partial(test, BLOCK_PAGES);
+	claim_partial(test, BLOCK_PAGES);
 }
 
 /* Small blocks go first, so that large ones are not split for nothing. */
@@ -210,21 +210,21 @@ static void test_small_blocks_first(struct kunit *test)
 	LIST_HEAD(pages);
 
 	fake->prdev.order = order;
-	fake_register_holder(test, fake);
+	fake_register_restorer(test, fake);
 	test_block_free_part(small, BIT(order), BIT(order));
 	test_block_free(large);
 	fake_wait_quiet(test, fake);
 	fpr_set_enabled(false);
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(small->page + BIT(order)));
-	KUNIT_ASSERT_TRUE(test, fpr_is_held(large->page));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(small->page + BIT(order)));
+	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(large->page));
 
 	KUNIT_EXPECT_EQ(test, BIT(order),
-			test_take(fake, GFP_ANY, BIT(order), &pages));
+			test_claim_pages(fake, GFP_ANY, BIT(order), &pages));
 	KUNIT_EXPECT_EQ(test, small->pfn + BIT(order),
 			page_to_pfn(list_first_entry(&pages, struct page,
 						     lru)));
-	KUNIT_EXPECT_TRUE(test, fpr_is_held(large->page));
-	test_return_taken(&pages);
+	KUNIT_EXPECT_TRUE(test, fpr_is_unbacked(large->page));
+	test_return_claimed(&pages);
 }
 
 /* Not from zones from which the caller cannot allocate. */
@@ -232,13 +232,13 @@ static void test_zones(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks);
+	struct zone *zone = unback(test, blocks);
 	LIST_HEAD(pages);
 
 	/* Where there is no ZONE_DMA, the flag says nothing. */
 	KUNIT_EXPECT_EQ(test, zone_idx(zone) <= gfp_zone(GFP_DMA),
-			test_take(fake, GFP_DMA, 1, &pages));
-	test_return_taken(&pages);
+			test_claim_pages(fake, GFP_DMA, 1, &pages));
+	test_return_claimed(&pages);
 }
 
 /* Nor from anybody else. */
@@ -249,19 +249,19 @@ static void test_other_backend(struct kunit *test)
 	struct test_block *blocks[NR_BLOCKS];
 	LIST_HEAD(pages);
 
-	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_ANY, 1, &pages));
-	hold(test, blocks);
-	KUNIT_EXPECT_EQ(test, 0, test_take(other, GFP_ANY, 1, &pages));
-	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_ANY, 0, &pages));
+	KUNIT_EXPECT_EQ(test, 0, test_claim_pages(fake, GFP_ANY, 1, &pages));
+	unback(test, blocks);
+	KUNIT_EXPECT_EQ(test, 0, test_claim_pages(other, GFP_ANY, 1, &pages));
+	KUNIT_EXPECT_EQ(test, 0, test_claim_pages(fake, GFP_ANY, 0, &pages));
 	fake_unregister(test, fake);
-	KUNIT_EXPECT_EQ(test, 0, test_take(fake, GFP_ANY, 1, &pages));
+	KUNIT_EXPECT_EQ(test, 0, test_claim_pages(fake, GFP_ANY, 1, &pages));
 	KUNIT_EXPECT_TRUE(test, list_empty(&pages));
 }
 
-/* What was taken over and comes back is no sign of memory missed. */
+/* What was claimed and comes back is no sign of memory missed. */
 static void test_no_refault(struct kunit *test)
 {
-	atomic_long_t *refaulted = &fpr_counters[FPR_REFAULTED];
+	atomic_long_t *refaulted = &fpr_total.n[FPR_REFAULTED];
 	struct fake_backend *fake = test->priv;
 	struct test_block *blocks[NR_BLOCKS];
 	struct zone *zone;
@@ -269,21 +269,21 @@ static void test_no_refault(struct kunit *test)
 	long before;
 
 	WRITE_ONCE(fpr_tunables.max_age_ms, 60000);
-	zone = hold(test, blocks);
+	zone = unback(test, blocks);
 	before = atomic_long_read(refaulted);
-	test_take(fake, GFP_ANY, HELD_PAGES, &pages);
+	test_claim_pages(fake, GFP_ANY, UNBACKED_PAGES, &pages);
 	spin_lock_irq(&zone->lock);
 	fpr_note_free(fpr_zone_get_locked(zone), 0);
 	spin_unlock_irq(&zone->lock);
-	test_return_taken(&pages);
+	test_return_claimed(&pages);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted), before);
 	/* And it is reported like any memory. */
 	fpr_set_enabled(true);
 	fake_wait_quiet(test, fake);
-	KUNIT_EXPECT_GE(test, fpr_held_pages(NULL), HELD_PAGES);
+	KUNIT_EXPECT_GE(test, fpr_unbacked_pages(NULL), UNBACKED_PAGES);
 }
 
-static struct kunit_case take_cases[] = {
+static struct kunit_case claim_cases[] = {
 	KUNIT_CASE_PARAM(test_amount, amount_gen_params),
 	KUNIT_CASE(test_partial_one),
 	KUNIT_CASE(test_partial_odd),
@@ -297,10 +297,10 @@ static struct kunit_case take_cases[] = {
 	{}
 };
 
-static struct kunit_suite take_suite = {
-	.name = "page_reporting_take",
+static struct kunit_suite claim_suite = {
+	.name = "page_reporting_claim",
 	.init = fake_test_init,
-	.test_cases = take_cases,
+	.test_cases = claim_cases,
 };
 
-kunit_test_suite(take_suite);
+kunit_test_suite(claim_suite);

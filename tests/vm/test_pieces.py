@@ -35,22 +35,22 @@ def scatter(vm: Vm) -> None:
 
 def test_pieces_come_back(boot: Boot) -> None:
     """Half of the scattered memory is free: it stays until it has an age."""
-    with boot("fine", memory="2G") as vm:
+    with boot("pieces", memory="2G") as vm:
         scatter(vm)
         before = vm.rss_kib()
         assert before >= SCATTERED_MIB * KIB_PER_MIB, "the free half came back already"
-        tune(vm, fine_age_ms=500)
+        tune(vm, piece_age_ms=500)
         wait_until(lambda: vm.rss_kib() <= before - FREE_KIB // 2, "pieces back")
         # off and on at random while memory comes and goes
         vm.run("churn -g 50 -s 12 256 >/tmp/churn.out 2>&1 &")
         for _ in range(10):
-            tune(vm, fine_age_ms=0)
-            assert tunable(vm, "fine_age_ms") == 0
-            tune(vm, fine_age_ms=1)
+            tune(vm, piece_age_ms=0)
+            assert tunable(vm, "piece_age_ms") == 0
+            tune(vm, piece_age_ms=1)
         wait_until(
             lambda: bool(re.search(r"cycles=\d+", vm.read("/tmp/churn.out"))), "churn"
         )
-        tune(vm, fine_age_ms=0)
+        tune(vm, piece_age_ms=0)
         vm.run("killall scatter")
         wait_drained(vm)
         assert vm.trouble() == []
@@ -70,12 +70,12 @@ def small_entries(vm: Vm, start_pfn: int) -> int:
 
 def test_memory_comes(boot: Boot) -> None:
     """Pieces of a zone that grows within a segment of blocks are tracked."""
-    with boot("fine-dimm", memory="640M,slots=2,maxmem=4G") as vm:
+    with boot("pieces-dimm", memory="640M,slots=2,maxmem=4G") as vm:
         # A segment of blocks is 256 MiB, as large as both modules together.
-        tune(vm, order=BLOCK_PAGES.bit_length() - 1, fine_age_ms=60000)
+        tune(vm, order=BLOCK_PAGES.bit_length() - 1, piece_age_ms=60000)
         vm.add_dimm("first", 128)
         vm.add_dimm("second", 128)
         start_scatter(vm, 700)
         vm.write("/sys/kernel/tracing/events/page_reporting/enable", 1)
-        tune(vm, fine_age_ms=100)
+        tune(vm, piece_age_ms=100)
         wait_until(lambda: small_entries(vm, SECOND_PFN) > 0, "pieces reported")

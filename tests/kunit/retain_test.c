@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of memory that is retained because it will be
+ * wanted again.
+ */
+#include <kunit/test.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/page_reporting.h>
+
+#include "internals.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+static void start(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = MAX_PAGE_ORDER;
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	fake_forget(fake);
+}
+
+static bool saw(struct kunit *test, const struct test_block *block,
+		unsigned int times)
+{
+	return fake_saw(test->priv, block->pfn, MAX_ORDER_NR_PAGES, times);
+}
+
+/* Have a block reported and taken again, so that as much will be retained. */
+static struct test_block *make_retained(struct kunit *test,
+				       unsigned int max_age_ms)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+
+	start(test);
+	WRITE_ONCE(fpr_tunables.max_age_ms, max_age_ms);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	test_block_free(block);
+	fake_wait_quiet(test, fake);
+	KUNIT_ASSERT_TRUE(test, saw(test, block, 1));
+	fake_forget(fake);
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
+	return block;
+}
+
+/* Memory that was wanted again right after its report is not reported soon. */
+static void test_reuse_is_retained(struct kunit *test)
+{
+	struct test_block *block = make_retained(test, FPR_MS_MAX);
+	struct fake_backend *fake = test->priv;
+	unsigned long pages;
+
+	/* A pass shall happen even if nothing is in excess of that. */
+	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
+	test_block_free(block);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
+	KUNIT_EXPECT_GE(test, fpr_pending_pages(NULL), MAX_ORDER_NR_PAGES);
+	KUNIT_EXPECT_GT(test, fpr_current_age(), 0);
+
+	/* A flush does not spare it. */
+	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush(&pages));
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+}
+
+/* Nor is it retained for longer than the ceiling. */
+static void test_retaining_ends(struct kunit *test)
+{
+	struct test_block *block = make_retained(test, 2000);
+	struct fake_backend *fake = test->priv;
+	unsigned long freed_at;
+
+	freed_at = jiffies;
+	test_block_free(block);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
+	KUNIT_ASSERT_GT(test, fake->calls, 0);
+	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
+	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
+			freed_at + msecs_to_jiffies(2000));
+}
+
+/* Memory beyond what is retained comes back as ever. */
+static void test_excess_is_reported(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *other[4], *block;
+	unsigned int i, reported = 0;
+
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		other[i] = test_block_alloc(test);
+	block = make_retained(test, FPR_MS_MAX);
+	WRITE_ONCE(fpr_tunables.age_ms, FPR_MS_MAX);
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		test_block_free(other[i]);
+	test_block_free(block);
+	WRITE_ONCE(fpr_tunables.age_ms, 0);
+	fake_run_pass(test, fake);
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		reported += saw(test, other[i], 1);
+	reported += saw(test, block, 1);
+	KUNIT_EXPECT_EQ(test, reported, ARRAY_SIZE(other));
+}
+
+/*
+ * A block is used again and again, but each time another one, because the
+ * allocator takes one that was reported and leaves the one that was retained.
+ * That is no reason to retain two.
+ */
+static void test_retained_is_what_is_reused(struct kunit *test)
+{
+	struct test_block *other = test_block_alloc(test), *reported;
+	struct test_block *block = make_retained(test, FPR_MS_MAX);
+	struct fake_backend *fake = test->priv;
+	unsigned int i;
+
+	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
+	test_block_free(block);
+	test_block_free(other);
+	for (i = 0; i < 3; i++) {
+		fake_run_pass(test, fake);
+		KUNIT_ASSERT_EQ(test, 1, saw(test, block, 1) +
+					 saw(test, other, 1));
+		reported = saw(test, block, 1) ? block : other;
+		fake_forget(fake);
+		KUNIT_ASSERT_TRUE(test, test_block_take_back(reported));
+		test_block_free(reported);
+	}
+}
+
+static struct kunit_case retain_cases[] = {
+	KUNIT_CASE(test_reuse_is_retained),
+	KUNIT_CASE(test_retaining_ends),
+	KUNIT_CASE(test_excess_is_reported),
+	KUNIT_CASE(test_retained_is_what_is_reused),
+	{}
+};
+
+static struct kunit_suite retain_suite = {
+	.name = "page_reporting_retain",
+	.init = fake_test_init,
+	.test_cases = retain_cases,
+};
+
+kunit_test_suite(retain_suite);
