@@ -48,7 +48,7 @@ static int example_report(struct page_reporting_dev_info *prdev,
 static struct page_reporting_dev_info example_backend = {
 	.report = example_report,
 	.name = KBUILD_MODNAME,
-	.merge = true,
+	.flags = PAGE_REPORTING_MERGE,
 };
 
 static int __init example_init(void)
