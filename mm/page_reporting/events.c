@@ -54,14 +54,14 @@ static int fpr_restore_backends(void)
 	return err;
 }
 
-/* What a backend that went has lost is missing for good. */
+/* What was lost with a backend that was unregistered is missing for good. */
 static int fpr_check_lost(void)
 {
 	unsigned long lost = fpr_lost_pages();
 
 	if (!lost)
 		return 0;
-	pr_err("%lu kB were lost to the hypervisor when a backend went\n",
+	pr_err("%lu kB were lost to the hypervisor when a backend was unregistered\n",
 	       lost << (PAGE_SHIFT - 10));
 	return -EBUSY;
 }

@@ -179,7 +179,7 @@ static int fpr_flush(unsigned long *pages, bool anew)
  * Return:
  * * %0		- all was reported
  * * %-EIO	- the backend could not report some entries
- * * %-ENODEV	- there is no backend, or it went away
+ * * %-ENODEV	- there is no backend, or it was unregistered meanwhile
  * * %-EPERM	- reporting is switched off
  * * %-EAGAIN	- a backend cannot report at the moment
  * * %-ENOMEM	- out of memory

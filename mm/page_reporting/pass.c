@@ -230,6 +230,8 @@ static u32 fpr_pass_slots(struct fpr_backend *backend, struct fpr_pass *pass,
 /* Report what is due in all zones of a backend. */
 static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
 {
+	/* A flush that was interrupted goes on with what it reported. */
+	unsigned long before = pass->pages;
 	unsigned int first = backend->next_slot;
 	u32 next;
 
@@ -241,8 +243,8 @@ static void fpr_pass_zones(struct fpr_backend *backend, struct fpr_pass *pass)
 		fpr_forget_failed_entries(backend);
 	if (next != FPR_NEVER)
 		fpr_schedule(backend, next);
-	trace_page_reporting_pass(backend->name, pass->flush, pass->pages,
-				  pass->err);
+	trace_page_reporting_pass(backend->name, pass->flush,
+				  pass->pages - before, pass->err);
 }
 
 /*

@@ -61,7 +61,7 @@ struct fpr_segment {
  *
  * C: constant once the structure is published.
  * Z: written under zone->lock.  @nr_pending, @since, @retained, @isolated are
- *    also read without a lock, @summary and @segments under RCU.
+ * also read without a lock, @summary and @segments under RCU.
  * W: written by the worker, read without a lock.
  */
 struct fpr_zone {

@@ -36,7 +36,7 @@
 /* For every zone of every node, allocated with the first such backend. */
 struct fpr_unbacked *fpr_unbacked_table __read_mostly;
 
-/* Pages that were unbacked when their backend went without restoring them. */
+/* Pages that could not be restored when their backend was unregistered. */
 atomic_long_t fpr_lost;
 
 static unsigned int fpr_unbacked_slots(void)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 from lab.paths import ROOT, TREE
@@ -13,11 +14,13 @@ XEN_GUIDE = ADMIN_GUIDE.with_name("page_reporting_xen.rst")
 DESIGN = ROOT / "Documentation/mm/page_reporting.rst"
 ABI = ROOT / "Documentation/ABI/testing/sysfs-kernel-mm-page-reporting"
 SYSFS = "/sys/kernel/mm/page_reporting/"
+BACKEND = "backends/<name>/"
 
 CORE = ROOT / "mm/page_reporting"
 TOOL = ROOT / "tools/mm/page_reporting_top.c"
 XEN_BACKEND = ROOT / "drivers/xen/xen-page-reporting.c"
 TRACE_HEADER = ROOT / "include/trace/events/page_reporting.h"
+LAYERS = ROOT / "scripts/layers.toml"
 
 Row = list[str]
 
@@ -41,16 +44,74 @@ def core() -> str:
 # --- the code
 
 
+def _listed(attrs: str) -> str:
+    """Return what is in an array of attributes in sysfs.c."""
+    found = re.search(rf"{attrs}\[\] = \{{(.*?)\}}", source("sysfs.c"), re.DOTALL)
+    assert found, f"sysfs.c has no list {attrs}[]"
+    return found[1]
+
+
+def _counters() -> dict[str, str]:
+    """Return the counters by their constants."""
+    found = re.findall(r'\[(FPR_\w+)\]\s*= "(\w+)"', source("sysfs.c"))
+    assert found, "sysfs.c has no names of counters"
+    return {name: f"stats/{file}" for name, file in found}
+
+
 def attributes() -> set[str]:
     """Return the files that the core has in sysfs, counters as stats/NAME."""
+    listed = re.findall(r"&(\w+)_attr\.attr", _listed("fpr_attrs"))
+    return {*listed, *_counters().values()}
+
+
+def backend_attributes() -> set[str]:
+    """Return the files in the directory of a backend, without its counters."""
     sysfs = source("sysfs.c")
-    listed = re.search(r"fpr_attrs\[\] = \{(.*?)\}", sysfs, re.DOTALL)
-    assert listed, "sysfs.c has no list fpr_attrs[]"
-    counters = re.findall(r"FPR_COUNTER\(FPR_\w+, (\w+)\)", sysfs)
+    named = dict(re.findall(r"(\w+)_attr =\s+__ATTR\((\w+),", sysfs))
+    listed = re.findall(r"&(\w+)_attr\.attr", _listed("fpr_dir_attrs"))
+    return {named.get(name, name) for name in listed}
+
+
+def optional() -> dict[str, set[str]]:
+    """Return the files that are absent without an option, by the option."""
+    files: dict[str, set[str]] = {}
+    for option, part in re.findall(
+        r"#ifdef (\w+)\n(.*?)#endif", _listed("fpr_attrs"), re.DOTALL
+    ):
+        files[option] = set(re.findall(r"&(\w+)_attr\.attr", part))
+    for cases, option in re.findall(
+        r"((?:\tcase FPR_\w+:\n)+)\t\treturn IS_ENABLED\((\w+)\);", source("sysfs.c")
+    ):
+        counters = {_counters()[name] for name in re.findall(r"FPR_\w+", cases)}
+        files.setdefault(option, set()).update(counters)
+    return files
+
+
+def selectable() -> dict[str, bool]:
+    """Return the parts that can be left out, and whether each is on by default."""
+    parts = re.split(r"^config ", source("Kconfig"), flags=re.MULTILINE)
     return {
-        *re.findall(r"&(\w+)_attr\.attr", listed[1]),
-        *(f"stats/{name}" for name in counters),
+        f"CONFIG_{part.split()[0]}": "\n\tdefault y\n" in part
+        for part in parts[1:]
+        if "KUNIT" not in part.split()[0]
     }
+
+
+def part_files() -> dict[str, set[str]]:
+    """Return the source files of each part that can be left out."""
+    makefile = source("Makefile").split("# The KUnit suites.")[0]
+    found = re.findall(r"-\$\((CONFIG_\w+)\) \+= ((?:\w+\.o ?)+)$", makefile, re.M)
+    return {
+        option: {f"{name.removesuffix('.o')}.c" for name in objects.split()}
+        for option, objects in found
+        if option in selectable()
+    }
+
+
+def layers() -> list[set[str]]:
+    """Return the files of each layer without their suffix, the highest first."""
+    listed = tomllib.loads(text(LAYERS))["layer"]
+    return [set(layer["files"]) for layer in reversed(listed)]
 
 
 def constant(name: str) -> int:
@@ -67,26 +128,44 @@ def limits() -> dict[str, str]:
     sysfs = source("sysfs.c")
     limit = dict(re.findall(r"^FPR_TUNABLE\((\w+), (\w+)\);", sysfs, re.MULTILINE))
     limit |= re.findall(r'fpr_parse\("(\w+)", buf, (\w+),', sysfs)
-    # an action that is written to, not a setting
-    limit.pop("flush", None)
+    # The largest unsigned int is no number but "max".
+    limit |= dict.fromkeys(_unlimited(), str(2**32 - 2))
     return {
         name: str(constant(top)) if top.startswith("FPR_") else top
         for name, top in limit.items()
     }
 
 
-def defaults() -> dict[str, str]:
-    """Return the initial value of each tunable."""
+def _unlimited() -> list[str]:
+    """Return the tunables that take "max" besides a number."""
+    assert "FPR_NO_LIMIT\t\tUINT_MAX" in source("tunables.h")
+    return re.findall(r'pr_notice\("(\w+) takes max or a number', source("sysfs.c"))
+
+
+def initial_values() -> dict[str, str]:
+    """Return the initial value of each tunable, and of those that only tests set."""
     initial = re.search(
-        r"^struct fpr_tunables fpr_tunables\b[^;]*?\{(.*?)\}", core(),
+        r"^struct fpr_tunables fpr_tunables\b[^;]*?\{(.*?)^\}", core(),
         re.DOTALL | re.MULTILINE,
     )  # fmt: skip
     assert initial, "the core does not initialise fpr_tunables"
-    values = [
-        (name, str(constant(value)) if value.startswith("FPR_") else value)
+    words = {"true": "1", "false": "0", "FPR_NO_LIMIT": "max"}
+    return {
+        name: words.get(value, value)
         for name, value in re.findall(r"\.(\w+) = (\w+),", initial[1])
-    ]
-    return {name: {"true": "1", "false": "0"}.get(v, v) for name, v in values}
+    }
+
+
+def defaults() -> dict[str, str]:
+    """Return the initial value of each tunable that users can set."""
+    files = attributes()
+    return {name: v for name, v in initial_values().items() if name in files}
+
+
+def fixed() -> dict[str, str]:
+    """Return the values that are no files."""
+    files = attributes()
+    return {name: v for name, v in initial_values().items() if name not in files}
 
 
 def parameters() -> set[str]:
@@ -130,6 +209,19 @@ def section(path: Path, title: str) -> str:
     )
     assert found, f"{path.name} has no section '{title}'"
     return found[1]
+
+
+def reasons() -> dict[str, str]:
+    """Return the defaults for which the admin guide has a reason."""
+    body = section(ADMIN_GUIDE, "Tunables")
+    return dict(re.findall(r"^``(\w+)``: (.+)\n   \S", body, re.MULTILINE))
+
+
+def picture() -> list[set[str]]:
+    """Return the files in each box of the picture of the layers."""
+    boxes = re.split(r"^   \+-.*$", section(DESIGN, "Layers"), flags=re.MULTILINE)
+    named = [set(re.findall(r"^   \| (\w+)\.[ch] ", box, re.M)) for box in boxes]
+    return [names for names in named if names]
 
 
 def table(body: str) -> list[Row]:

@@ -45,11 +45,52 @@ def test_admin_guide_has_every_file() -> None:
 
 def test_abi_has_every_file() -> None:
     """Every file of sysfs is in the ABI document, and no other."""
-    named = set(sources.abi_entries()) - {"", "stats/"}
+    named = {name for name in sources.abi_entries() if name[-1:] not in ("", "/")}
+    backend = {f"{sources.BACKEND}{name}" for name in sources.backend_attributes()}
     ours = "/sys/module/page_reporting/parameters"
     parameters = {f"{ours}/{name}" for name in sources.parameters()}
     parameters.add("/sys/module/kernel/parameters/xen_page_reporting")
-    assert named == sources.attributes() | parameters
+    assert named == sources.attributes() | backend | parameters
+
+
+def test_admin_guide_has_every_file_of_a_backend() -> None:
+    """Every file in the directory of a backend is in the admin guide."""
+    named = set(sources.documented("Backends")) - {"stats/"}
+    assert named == sources.backend_attributes()
+
+
+def test_options() -> None:
+    """The admin guide says which files are absent without an option, and why."""
+    rows = sources.documented("Configuration")
+    listed = {name: re.findall(r"``([\w/]+)``", row[1]) for name, row in rows.items()}
+    files = {name: set(names) for name, names in listed.items()}
+    assert files == sources.optional()
+    defaults = {name: row[0] == "y" for name, row in rows.items()}
+    assert defaults == sources.selectable()
+    body = sources.section(sources.ADMIN_GUIDE, "Configuration")
+    for name in rows:
+        assert f"\n``{name}``\n   " in body
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [(option, name) for option, names in sources.optional().items() for name in names],
+)
+def test_abi_names_option(option: str, name: str) -> None:
+    """The entry of a file that may be absent says what it needs."""
+    assert f"\tNeeds {option}." in sources.abi_entries()[name]
+
+
+def test_files_of_options() -> None:
+    """The design says which source files an option leaves out."""
+    rows = sources.table(sources.section(sources.DESIGN, "Layers"))
+    named = {row[0].strip("`"): set(row[1].split(", ")) for row in rows}
+    assert named == sources.part_files()
+
+
+def test_picture_has_the_layers() -> None:
+    """The picture shows every source file, in the layer that is checked."""
+    assert sources.picture() == sources.layers()
 
 
 @pytest.mark.parametrize("what", sorted(sources.abi_entries()))
@@ -66,10 +107,12 @@ def test_range_of_tunable(name: str) -> None:
     """The range is the one that the code checks."""
     top = sources.limits()[name]
     _, allowed, _ = sources.documented("Tunables")[name]
-    assert allowed == f"0 to {top}"
+    word = ", max" if sources.defaults().get(name) == "max" else ""
+    assert allowed == f"0 to {top}{word}"
     if top not in ("1", "MAX_PAGE_ORDER"):
         entry = " ".join(sources.abi_entries()[name].split())
         assert re.search(rf"from 0 to {top}[.,]", entry)
+        assert not word or ', or "max"' in entry
 
 
 @pytest.mark.parametrize("name", sorted(sources.defaults()))
@@ -79,6 +122,20 @@ def test_default_of_tunable(name: str) -> None:
     assert sources.documented("Tunables")[name][0] == value
     entry = sources.abi_entries()[name]
     assert f"Default: {value}." in entry or f"{value} (default)" in entry
+
+
+@pytest.mark.parametrize("name", sorted(sources.defaults()))
+def test_default_has_a_reason(name: str) -> None:
+    """The reason for a default is beside it."""
+    assert sources.reasons()[name] == sources.defaults()[name]
+
+
+@pytest.mark.parametrize("name", sorted(sources.fixed()))
+def test_fixed_value(name: str) -> None:
+    """The design says what is no tunable."""
+    value = sources.fixed()[name]
+    design = " ".join(sources.text(sources.DESIGN).split())
+    assert f"(``{name}`` = {value})" in design
 
 
 def test_every_tunable_has_a_limit() -> None:

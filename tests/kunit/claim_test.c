@@ -273,7 +273,7 @@ static void test_no_refault(struct kunit *test)
 	before = atomic_long_read(refaulted);
 	test_claim_pages(fake, GFP_ANY, UNBACKED_PAGES, &pages);
 	spin_lock_irq(&zone->lock);
-	fpr_note_free(fpr_zone_get_locked(zone), 0);
+	fpr_account_free(fpr_zone_get_locked(zone), 0, 0);
 	spin_unlock_irq(&zone->lock);
 	test_return_claimed(&pages);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted), before);

@@ -27,6 +27,7 @@ struct invalid_case {
 	bool no_report;
 	unsigned int order;
 	unsigned int capacity;
+	unsigned int flags;
 	bool no_node;
 	int err;
 };
@@ -38,6 +39,8 @@ static const struct invalid_case invalid_cases[] = {
 	{ .name = "capacity", .capacity = PAGE_REPORTING_CAPACITY_MAX + 1,
 	  .err = -E2BIG },
 	{ .name = "largest capacity", .capacity = UINT_MAX, .err = -E2BIG },
+	{ .name = "unknown flag", .flags = BIT(7) | PAGE_REPORTING_MERGE,
+	  .err = -EINVAL },
 	{ .name = "no possible node", .no_node = true, .err = -ENODEV },
 };
 
@@ -56,6 +59,7 @@ static void test_invalid_is_refused(struct kunit *test)
 		fake->prdev.nodes = &impossible;
 	fake->prdev.order = c->order;
 	fake->prdev.capacity = c->capacity;
+	fake->prdev.flags = c->flags;
 	KUNIT_EXPECT_EQ(test, page_reporting_register(&fake->prdev), c->err);
 	KUNIT_EXPECT_EQ(test, page_reporting_order, order);
 	KUNIT_EXPECT_EQ(test, fake->calls, 0);

@@ -694,11 +694,13 @@ static void test_lost_on_unregister(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpr_lost_pages(), unbacked);
 	KUNIT_EXPECT_EQ(test, -EBUSY, page_reporting_restore_all());
 	for (i = 0; i < NR_BLOCKS; i++) {
-		KUNIT_EXPECT_TRUE(test, fpr_has_holes(blocks[i]->pfn + 1,
+		KUNIT_EXPECT_EQ(test, -EBUSY,
+				fpr_restore_offlining(blocks[i]->pfn + 1,
 						      blocks[i]->pfn + 2));
 		adopt(test, blocks[i]);
-		KUNIT_EXPECT_FALSE(test, fpr_has_holes(blocks[i]->pfn + 1,
-						       blocks[i]->pfn + 2));
+		KUNIT_EXPECT_EQ(test, 0,
+				fpr_restore_offlining(blocks[i]->pfn + 1,
+						      blocks[i]->pfn + 2));
 	}
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_restore_all());

@@ -441,7 +441,7 @@ static void test_reserve_is_kept(struct kunit *test)
 static void note_free(struct zone *zone)
 {
 	spin_lock_irq(&zone->lock);
-	fpr_note_free(fpr_zone_get_locked(zone), 0);
+	fpr_account_free(fpr_zone_get_locked(zone), 0, 0);
 	spin_unlock_irq(&zone->lock);
 }
 
@@ -450,7 +450,7 @@ static void test_wanted_memory_is_learned(struct kunit *test)
 {
 	struct test_block *blocks[NR_BLOCKS];
 	atomic_long_t *refaulted = &fpr_total.n[FPR_REFAULTED];
-	unsigned long reserve;
+	unsigned long retained;
 	struct zone *zone;
 	long before;
 
@@ -461,9 +461,9 @@ static void test_wanted_memory_is_learned(struct kunit *test)
 	before = atomic_long_read(refaulted);
 	KUNIT_ASSERT_TRUE(test, restore_one(zone, 0, 0));
 	spin_lock_irq(&zone->lock);
-	reserve = fpr_zone_get_locked(zone)->retained;
+	retained = fpr_zone_get_locked(zone)->retained;
 	spin_unlock_irq(&zone->lock);
-	KUNIT_EXPECT_EQ(test, reserve, BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, retained, BLOCK_PAGES);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted) - before,
 			BLOCK_PAGES);
 }
@@ -494,7 +494,7 @@ static void test_merge_is_refused(struct kunit *test)
 	struct page_reporting_dev_info prdev = {
 		.report = fake->prdev.report,
 		.restore = fake_restore,
-		.merge = true,
+		.flags = PAGE_REPORTING_MERGE,
 	};
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, page_reporting_register(&prdev));
@@ -507,7 +507,7 @@ static void test_pieces_are_refused(struct kunit *test)
 	struct page_reporting_dev_info prdev = {
 		.report = fake->prdev.report,
 		.restore = fake_restore,
-		.pieces = true,
+		.flags = PAGE_REPORTING_PIECES,
 	};
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, page_reporting_register(&prdev));

@@ -158,7 +158,7 @@ def test_unload_without_memory(boot: Boot) -> None:
         assert "Device or resource busy" in vm.try_run("kexec-try").output
         assert vm.try_run("echo disk >/sys/power/state", timeout=120).status != 0
         log = vm.run("dmesg")
-        assert f"{unbacked} kB were lost to the hypervisor when a backend went" in log
+        assert f"{unbacked} kB were lost to the hypervisor when a backend was unregistered" in log
 
 
 def test_limits(keeper: Vm) -> None:
