@@ -12,7 +12,7 @@ import json
 import os
 from pathlib import Path
 
-from lab.paths import BUILD
+from lab.paths import BUILD, locked
 from lab.vm import Vm, VmError
 from lab.vm_channel import ChannelError
 
@@ -29,14 +29,15 @@ def choose(kernel: Path) -> str:
             raise VmError(f"PR_ACCEL={wanted} is not one of {', '.join(CHOICES)}")
         return wanted
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    if CACHE.exists():
-        cached = json.loads(CACHE.read_text())
-        if cached["boot"] == boot:
-            return str(cached["accel"])
-    usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and probe(kernel)
-    accel = "kvm" if usable else "tcg"
-    CACHE.write_text(json.dumps({"boot": boot, "accel": accel}) + "\n")
-    return accel
+    with locked("accel"):
+        if CACHE.exists():
+            cached = json.loads(CACHE.read_text())
+            if cached["boot"] == boot:
+                return str(cached["accel"])
+        usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and probe(kernel)
+        accel = "kvm" if usable else "tcg"
+        CACHE.write_text(json.dumps({"boot": boot, "accel": accel}) + "\n")
+        return accel
 
 
 def probe(kernel: Path) -> bool:
