@@ -9,6 +9,10 @@ LAB := $(PYTHON) scripts/lab
 # K chooses tests by their names, as pytest -k does.
 PYTEST := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
 
+# Most guests keep one processor busy, so two tests that boot them run side by side.
+WORKERS = $(if $(filter 1,$(shell nproc)),0,2)
+GUESTS = $(PYTEST) -n $(WORKERS) --dist loadgroup
+
 # What is measured, and tests that watch the clock, want the machine for themselves.
 .NOTPARALLEL:
 
@@ -76,7 +80,7 @@ build-test: kernel-ours ## compile other users of the API, other configurations
 
 .PHONY: vm-test
 vm-test: image ## run the tests that boot guests
-	@$(PYTEST) tests/vm
+	@$(GUESTS) tests/vm
 
 .PHONY: xen-image
 xen-image: image ## fetch Xen, build what boots it: build/xen
@@ -84,7 +88,7 @@ xen-image: image ## fetch Xen, build what boots it: build/xen
 
 .PHONY: xen-test
 xen-test: xen-image ## run the tests that boot Xen
-	@$(PYTEST) tests/xen
+	@$(GUESTS) tests/xen
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results

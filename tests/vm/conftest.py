@@ -7,18 +7,34 @@ checked at the end of every guest.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab import accel, kernels
+from lab.side_by_side import begin_with, keep_together, own_name
 from lab.vm import Vm, kernel_image
 from reporting import retain_nothing, wait_drained
 
 Boot = Callable[..., AbstractContextManager[Vm]]
 Kernel = Callable[[str], Path]
+
+# What tests of a module share.  The first one needs a kernel that is still to be
+# built, in which the suites run for minutes.
+SHARED = ("debug_vm", "busy", "vm", "pool")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say who may not run side by side."""
+    keep_together(item, SHARED)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    begin_with(items, SHARED)
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +49,9 @@ def kernel_named(request: pytest.FixtureRequest) -> Kernel:
 
     def find(name: str) -> Path:
         if name not in ready:
-            # a build takes minutes, and shows how far it is
-            with capture.global_and_fixture_disabled():
+            # a build takes minutes, and shows how far it is; of what a process of
+            # several says, only this arrives
+            with capture.global_and_fixture_disabled(), redirect_stdout(sys.stderr):
                 print()
                 kernels.build(kernels.KERNELS[name])
             ready.add(name)
@@ -56,7 +73,8 @@ def boot(accelerator: str, kernel_named: Kernel) -> Boot:
     @contextmanager
     def booted(name: str, kernel: str = "ours", **options: Any) -> Iterator[Vm]:
         options = {"accel": accelerator, **options}
-        with Vm(kernel_named(kernel), name=f"test-{name}", **options) as vm:
+        own = own_name(f"test-{name}")
+        with Vm(kernel_named(kernel), name=own, **options) as vm:
             yield vm
             trouble = "\n".join(vm.trouble())
         assert not trouble, f"the kernel of guest {name} complained:\n{trouble}"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from lab.vm import Vm
 
 SYSFS = "/sys/kernel/mm/page_reporting"
@@ -20,6 +21,10 @@ PATIENCE_SECONDS = 90
 
 # What the guest's own programs may keep pending, looking at it included.
 SMALL_FREES_KIB = 4096
+
+# Guests of 4 GiB and more run one after the other: a machine of 8 GiB has room for
+# one, and for a smaller one beside it.
+LARGE = pytest.mark.xdist_group("large")
 
 # What is logged, and what a program is told, when the host is silent.
 NOT_ANSWERED = "backend virtio-balloon has not answered"

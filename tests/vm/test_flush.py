@@ -11,6 +11,7 @@ import pytest
 from conftest import Boot
 from lab.vm import Vm
 from reporting import (
+    LARGE,
     SYSFS,
     bind,
     leave_batch_at_host,
@@ -40,6 +41,7 @@ def flush(vm: Vm, what: object = 1) -> int:
     return stat(vm, "flushed_kb") - before
 
 
+@LARGE
 def test_free_flush_stop(boot: Boot) -> None:
     """Memory is back at the host when the flush returns: the guest may stop."""
     with boot("flush", memory="4G") as vm:

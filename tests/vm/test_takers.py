@@ -6,6 +6,7 @@ from __future__ import annotations
 from conftest import Boot
 from lab.vm import Vm, numa_arguments
 from reporting import (
+    LARGE,
     be_aggressive,
     retain_nothing,
     stat,
@@ -41,6 +42,7 @@ def gigantic_pages(vm: Vm, wanted: int) -> int:
     return int(vm.read(GIGANTIC))
 
 
+@LARGE
 def test_contiguous_allocations_wait_for_a_batch(boot: Boot) -> None:
     """Who takes memory by address gets it though it is being reported meanwhile."""
     # the kernel lies in the first gibibyte, and leaves the second alone

@@ -15,6 +15,7 @@ import pytest
 from conftest import Boot
 from lab.vm import Vm, numa_arguments
 from reporting import (
+    LARGE,
     SYSFS,
     backend,
     be_aggressive,
@@ -204,6 +205,7 @@ def test_elsewhere_does_not_help(boot: Boot) -> None:
         assert_undamaged(vm)
 
 
+@LARGE
 def test_gigantic_page(boot: Boot) -> None:
     """A contiguous gigabyte is assembled from unbacked memory."""
     # A gigabyte in which the kernel itself does not lie.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Xen for the tests: one machine, and domains that come and go.
+"""Xen for the tests: a machine for each process, and domains that come and go.
 
 Whatever a test looks at, neither the kernel of its domain nor that of dom0 nor
 Xen itself must have complained.
@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
+from lab.side_by_side import begin_with, keep_together, own_name
 from lab.xen_host import KINDS, Domain, XenHost
 
 Start = Callable[..., AbstractContextManager[Domain]]
@@ -20,11 +21,25 @@ Start = Callable[..., AbstractContextManager[Domain]]
 MEMORY = "1G"
 DOM0_MIB = 448
 
+# The domain that tests of a module share.
+SHARED = ("pvh",)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say who may not run side by side."""
+    keep_together(item, SHARED)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    begin_with(items, SHARED)
+
 
 @pytest.fixture(scope="session")
 def xen() -> Iterator[XenHost]:
-    """Return the machine that all tests share."""
-    with XenHost(name="test-xen", memory=MEMORY, dom0_mib=DOM0_MIB) as host:
+    """Return the machine that all tests of a process share."""
+    name = own_name("test-xen")
+    with XenHost(name=name, memory=MEMORY, dom0_mib=DOM0_MIB) as host:
         yield host
         trouble = "\n".join(host.trouble())
     assert not trouble, f"dom0 or Xen complained:\n{trouble}"

@@ -6,17 +6,17 @@ from __future__ import annotations
 import pytest
 from conftest import Start
 from lab.vm import VmError
-from lab.xen_host import QUICK_KINDS
+from lab.xen_host import QUICK_KINDS, XenHost
 
 
 @pytest.mark.parametrize("kind", QUICK_KINDS)
-def test_a_domain_that_dies_says_why(start: Start, kind: str) -> None:
+def test_a_domain_that_dies_says_why(xen: XenHost, start: Start, kind: str) -> None:
     """Its console log is kept, and the end of it is in the failure."""
     with pytest.raises(VmError, match="(?s)dying ended during.*Kernel panic"):
         with start("dying", kind) as domain:
             domain.try_run("echo c >/proc/sysrq-trigger")
     log = domain.keep_log()
-    assert log.name == "test-xen-dying.log"
+    assert log.name == f"{xen.name}-dying.log"
     assert "Kernel panic" in log.read_text()
 
 
