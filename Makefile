@@ -93,7 +93,7 @@ xen-test: xen-image ## run the tests that boot Xen
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
 	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test\
-		report-test clone-test
+		report-test --beside clone-test
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png

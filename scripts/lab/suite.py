@@ -1,10 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run all groups of tests, also after one has failed, and add up the results."""
+"""Run all groups of tests, also after one has failed, and add up the results.
+
+One after the other, but for a group that keeps a single processor busy and is in
+nobody's way: it runs beside them, and what it says is shown in the end.
+"""
 
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +28,17 @@ class Result:
     passed: int
     failed: int
     seconds: float
+    # What it said and was not shown.
+    output: str = ""
 
 
-def run(target: str) -> Result:
+def run(target: str, shown: bool = True) -> Result:
     """Run one make target that ends in a summary line."""
-    print(f"\n=== make {target}", flush=True)
+    if shown:
+        print(f"\n=== make {target}", flush=True)
     start = time.monotonic()
-    code, output = stream(["make", "--no-print-directory", target], str(paths.ROOT))
+    command = ["make", "--no-print-directory", target]
+    code, output = stream(command, str(paths.ROOT), shown=shown)
     passed, failed = counts(output)
     if code and not failed:
         # it broke before it could count
@@ -37,14 +46,31 @@ def run(target: str) -> Result:
     if not passed and not failed:
         print(f"suite: make {target} ran no test, which counts as a failure")
         failed = 1
-    return Result(target, passed, failed, time.monotonic() - start)
+    seconds = time.monotonic() - start
+    return Result(target, passed, failed, seconds, "" if shown else output)
+
+
+def run_all(targets: list[str], beside: list[str]) -> list[Result]:
+    """Run targets one after the other, and some more beside them."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        if beside:
+            print(f"beside the others: make {' '.join(beside)}", flush=True)
+        late = [pool.submit(run, target, shown=False) for target in beside]
+        results = [run(target) for target in targets]
+        for waiting in late:
+            results.append(waiting.result())
+            print(f"\n=== make {results[-1].target}, beside the others")
+            print(results[-1].output, end="", flush=True)
+    return results
 
 
 def main() -> int:
     """Entry point of `make test`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="+", help="make targets to run")
-    results = [run(target) for target in parser.parse_args().targets]
+    parser.add_argument("--beside", nargs="*", default=[], help="targets to run beside")
+    arguments = parser.parse_args()
+    results = run_all(arguments.targets, arguments.beside)
     print()
     for result in results:
         verdict = "FAIL" if result.failed else "PASS"

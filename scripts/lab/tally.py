@@ -60,7 +60,9 @@ def counts(output: str) -> tuple[int, int]:
     return 0, 0
 
 
-def stream(command: list[str], cwd: str | None = None) -> tuple[int, str]:
+def stream(
+    command: list[str], cwd: str | None = None, *, shown: bool = True
+) -> tuple[int, str]:
     """Run a command, show its output as it comes and return it as well."""
     lines = []
     with subprocess.Popen(
@@ -74,7 +76,8 @@ def stream(command: list[str], cwd: str | None = None) -> tuple[int, str]:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            if shown:
+                sys.stdout.write(line)
+                sys.stdout.flush()
             lines.append(line)
     return process.returncode, "".join(lines)
