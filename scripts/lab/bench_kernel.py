@@ -44,7 +44,7 @@ def prepare() -> None:
     stamp = TREE / PACKAGE_STAMP
     if not stamp.exists() or stamp.read_bytes() != version:
         link_copy(paths.STOCK_TREE, TREE)
-    for name, group in rules.by_target(rules.load(RULES)).items():
+    for name, group in rules.by_target(rules.load(RULES, paths.SOURCE)).items():
         text = (paths.STOCK_TREE / name).read_text(encoding="utf-8")
         for rule in group:
             text = rule.apply(text)

@@ -30,7 +30,7 @@ from lab.host_limit import HostError
 from lab.kernels import KernelError
 from lab.paths import ROOT, STOCK_TREE
 from lab.rules import RuleError
-from lab.tree import PACKAGE_STAMP
+from lab.tree import PACKAGE, PACKAGE_STAMP
 
 SMOKE_SCALE = 16  # from here on a run only shows that it works
 STOPPED = "bench: stopped"
@@ -208,7 +208,7 @@ def head(name: str, bench: Bench) -> Result:
             "processor": processor(),
             "memory_gib": round(memory / (1 << 30)),
         },
-        "source": f"linux-source-6.12 {package}",
+        "source": f"{PACKAGE} {package}",
         "qemu": first_line(vm.QEMU, "--version"),
         "accelerator": bench.accel,
         "scale": bench.scale,

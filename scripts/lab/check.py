@@ -12,7 +12,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import kernels, layers, paths, rules
+from lab import kernels, layers, paths
 from lab.tally import Tally
 from lab.tree import Integration
 
@@ -85,10 +85,20 @@ def repository() -> list[str]:
     return [name for name in names if (paths.ROOT / name).is_file()]
 
 
+def integration() -> Integration:
+    """Return what makes the integrated tree."""
+    return Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
+
+
 def overlay(*suffixes: str) -> list[str]:
     """List our files in the kernel tree by how their names end."""
-    project = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
-    return [name for name in project.overlay_files() if name.endswith(suffixes)]
+    return [name for name in integration().overlay_files() if name.endswith(suffixes)]
+
+
+def changed() -> list[str]:
+    """List the kernel's own files that the rules change."""
+    ours = integration().overlay_files()
+    return [name for name in integration().load_rules() if name not in ours]
 
 
 def checkpatch() -> list[str]:
@@ -101,7 +111,7 @@ def write_changes() -> Path:
     """Write what the rules change in existing kernel files, as a patch."""
     changes = paths.BUILD / "integration.patch"
     lines: list[str] = []
-    for name in rules.by_target(rules.load(paths.ROOT / "integration")):
+    for name in changed():
         labels = [f"--label=a/{name}", f"--label=b/{name}"]
         files = [str(paths.STOCK_TREE / name), str(paths.TREE / name)]
         lines += output(["diff", "-u", *labels, *files])[1]
@@ -160,8 +170,7 @@ def warnings() -> list[str]:
         kernels.configure(CHECKED)
     except kernels.KernelError as error:
         return str(error).splitlines()
-    changed = rules.by_target(rules.load(paths.ROOT / "integration"))
-    found = compile_strictly(targets(list(changed)))
+    found = compile_strictly(targets(changed()))
     return found + compile_strictly(targets(overlay(".c")), "C=2")
 
 

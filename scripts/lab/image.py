@@ -99,7 +99,8 @@ def compile_in(
 ) -> list[Path]:
     """Build modules in a folder against a kernel; a warning is an error."""
     if not (kernel.objects / "Module.symvers").exists():
-        raise ImageError(f"build/{kernel.name} is not built, run `make kernels`")
+        link = paths.shown(paths.BUILD / kernel.name)
+        raise ImageError(f"{link} is not built, run `make kernels`")
     for name, data in sources.items():
         put(folder / name, data)
     command = kernels.make_command(
@@ -212,7 +213,7 @@ def main() -> int:
             root = STAGE / "root"
             stage(root, programs, modules)
             if put(IMAGE, pack(root)):
-                print(f"image: build/{IMAGE.name} written")
+                print(f"image: {paths.shown(IMAGE)} written")
     except (ImageError, subprocess.CalledProcessError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

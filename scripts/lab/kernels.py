@@ -93,7 +93,7 @@ KERNELS = {
 def environment() -> dict[str, str]:
     """Return the environment of every kernel build."""
     ccache = {
-        "CCACHE_DIR": str(paths.BUILD / "ccache"),
+        "CCACHE_DIR": str(paths.CCACHE),
         "CCACHE_MAXSIZE": "4G",
         # the same object serves every output directory
         "CCACHE_NOHASHDIR": "1",
@@ -159,9 +159,21 @@ def unmet(asked: str, config: str) -> list[str]:
     ]
 
 
+def fragment_files(kernel: Kernel) -> list[Path]:
+    """Return the fragments of a kernel; NAME-VERSION.config goes with NAME.config."""
+    files = []
+    for name in kernel.fragments:
+        path = CONFIG_DIR / name
+        files.append(path)
+        own = path.with_name(f"{path.stem}-{paths.SOURCE}.config")
+        if own.exists():
+            files.append(own)
+    return files
+
+
 def fragments_text(kernel: Kernel) -> str:
     """Return all fragments of a kernel as one text."""
-    files = (CONFIG_DIR / name for name in kernel.fragments)
+    files = fragment_files(kernel)
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
@@ -177,7 +189,7 @@ def configure(kernel: Kernel) -> None:
         print(f"kernel {kernel.name}: configuring", flush=True)
         run(make_command(kernel, kernel.base), kernel.tree, log)
         merge: list[str | Path] = [MERGE_CONFIG, "-m", "-O", kernel.output, config]
-        merge += [CONFIG_DIR / name for name in kernel.fragments]
+        merge += fragment_files(kernel)
         run(merge, kernel.tree, log)
     run(make_command(kernel, "olddefconfig"), kernel.tree, log)
     missing = unmet(asked, config.read_text(encoding="utf-8"))

@@ -5,6 +5,8 @@ A rule is either a Coccinelle semantic patch (integration/*.cocci) or an entry
 of integration/edits.toml.  Every rule names one target file and must match;
 a rule that does not is an error, never a warning, because a kernel with half
 of its integration would build and misbehave.
+
+A rule that not every kernel needs names those that it is for.
 """
 
 import difflib
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import paths
+
 
 class RuleError(Exception):
     """A rule is malformed or does not match its target."""
@@ -24,12 +28,13 @@ class RuleError(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """What both kinds of rules have in common."""
+    """What both kinds of rules have in common; no @kernels stands for all."""
 
     name: str
     target: str
     looks_for: str
     text: str
+    kernels: tuple[str, ...]
 
     def digest(self) -> str:
         """Identify the rule's content, to notice when it changes."""
@@ -124,22 +129,32 @@ def _header(path: Path, text: str, key: str) -> str:
     return found[1].strip()
 
 
+def _kernels(name: str, named: list[str]) -> tuple[str, ...]:
+    """Check the kernels that a rule is for."""
+    unknown = sorted(set(named) - set(paths.SOURCES))
+    if unknown:
+        raise RuleError(f"{name}: names kernels {unknown}, known are {paths.SOURCES}")
+    return tuple(named)
+
+
 def _load_cocci(path: Path) -> SemanticPatch:
     text = path.read_text(encoding="utf-8")
     places = _header(path, text, "Places")
     if not places.isdigit() or int(places) < 1:
         raise RuleError(f"{path.name}: '// Places:' is '{places}', not 1 or more")
+    kernels = re.search(r"^// Kernels:(.*)$", text, re.MULTILINE)
     return SemanticPatch(
         name=path.name,
         target=_header(path, text, "Target"),
         looks_for=_header(path, text, "Looks for"),
         text=text,
+        kernels=_kernels(path.name, kernels[1].split() if kernels else []),
         places=int(places),
     )
 
 
 ACTIONS = ("insert_after", "insert_before", "replace")
-KEYS = {"name", "file", "match", *ACTIONS}
+KEYS = {"name", "file", "match", "kernels", *ACTIONS}
 
 
 def _load_edit(entry: dict[str, Any]) -> Edit:
@@ -163,13 +178,14 @@ def _load_edit(entry: dict[str, Any]) -> Edit:
         target=entry["file"],
         looks_for=entry["match"],
         text=repr(sorted(entry.items())),
+        kernels=_kernels(name, entry.get("kernels", [])),
         action=action,
         new=new,
     )
 
 
-def load(folder: Path) -> list[Rule]:
-    """Read all rules: semantic patches in name order, then the edits."""
+def load(folder: Path, source: str) -> list[Rule]:
+    """Read the rules for a kernel: semantic patches in name order, then the edits."""
     rules: list[Rule] = [_load_cocci(path) for path in sorted(folder.glob("*.cocci"))]
     edits = folder / "edits.toml"
     if edits.exists():
@@ -178,7 +194,7 @@ def load(folder: Path) -> list[Rule]:
         except tomllib.TOMLDecodeError as error:
             raise RuleError(f"edits.toml: {error}") from error
         rules += [_load_edit(entry) for entry in table.get("edit", [])]
-    return rules
+    return [rule for rule in rules if not rule.kernels or source in rule.kernels]
 
 
 def by_target(rules: list[Rule]) -> dict[str, list[Rule]]:

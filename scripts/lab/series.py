@@ -60,7 +60,7 @@ def git(repository: Path, *arguments: str) -> str:
 def changed_files() -> list[str]:
     """List every file that the integration adds, changes or removes."""
     integration = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
-    targets = rules.by_target(rules.load(paths.ROOT / "integration"))
+    targets = integration.load_rules()
     return sorted({*integration.overlay_files(), *targets, *REMOVED})
 
 
@@ -131,7 +131,7 @@ def main() -> int:
     try:
         with paths.locked("series"):
             for name in write([Patch(**entry) for entry in table["patch"]]):
-                print(f"series: build/series/{name}")
+                print(f"series: {paths.shown(OUTPUT / name)}")
     except (SeriesError, rules.RuleError) as error:
         print(f"series: {error}", file=sys.stderr)
         return 1

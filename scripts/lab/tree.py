@@ -4,9 +4,13 @@
 
 build/linux starts as hard links to build/stock-src.  For that reason every
 file that differs is replaced, never written in place.
+
+The default kernel's source is a package that is installed.  Another one's is
+fetched from the suite that has it, into the build directory, once.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -20,12 +24,15 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import paths, rules
+from lab import debian, paths, rules
 
-PACKAGE = "linux-source-6.12"
-TARBALL = Path(f"/usr/src/{PACKAGE}.tar.xz")
+PACKAGE = f"linux-source-{paths.SOURCE}"
+TARBALL = f"usr/src/{PACKAGE}.tar.xz"
+# Where the kernels are that the release of this machine does not have.
+SUITES = {"7.3": "trixie-backports"}
 
-# Directories of the project, and where their files go in the kernel tree.
+# Directories of the project, and where their files go in the kernel tree.  What
+# only one kernel gets is in integration/VERSION, and goes to the top.
 OVERLAY = {
     "include": "include",
     "mm": "mm",
@@ -98,36 +105,46 @@ class State:
 class Integration:
     """Lays the project over a copy of the pristine tree."""
 
-    def __init__(self, project: Path, stock: Path, tree: Path) -> None:
+    def __init__(
+        self, project: Path, stock: Path, tree: Path, source: str = paths.SOURCE
+    ) -> None:
         self.project = project
         self.stock = stock
         self.tree = tree
+        self.source = source
         self.changes: list[str] = []
 
     def run(self) -> list[str]:
         """Bring the integrated tree up to date; return what was changed."""
         old = State.load(self.tree)
         overlay = self.overlay_files()
-        groups = rules.by_target(rules.load(self.project / "integration"))
+        groups = self.load_rules()
         self._check_conflicts(overlay, groups)
         new = State(overlay=sorted(overlay))
         for name in sorted((set(old.overlay) | set(old.targets))):
             if name not in overlay and name not in groups:
                 self._restore(name)
         for name, source in overlay.items():
-            if put(self.tree / name, source.read_bytes()):
+            if name not in groups and put(self.tree / name, source.read_bytes()):
                 self.changes.append(f"lay      {name}")
         for name in REMOVED:
             self._remove(name)
         for name, group in groups.items():
-            new.targets[name] = self._apply(name, group, old.targets.get(name))
+            pristine = overlay.get(name, self.stock / name).read_bytes()
+            before = old.targets.get(name)
+            new.targets[name] = self._apply(name, group, pristine, before)
         new.save(self.tree)
         return self.changes
+
+    def load_rules(self) -> dict[str, list[rules.Rule]]:
+        """Return the rules for this kernel, by target."""
+        return rules.by_target(rules.load(self.project / "integration", self.source))
 
     def overlay_files(self) -> dict[str, Path]:
         """Map names in the kernel tree to files of the project."""
         files: dict[str, Path] = {}
-        for source, target in OVERLAY.items():
+        folders = OVERLAY | {f"integration/{self.source}": "."}
+        for source, target in folders.items():
             for path in walk(self.project / source):
                 name = Path(target) / path.relative_to(self.project / source)
                 files[str(name)] = path
@@ -137,23 +154,27 @@ class Integration:
         self, overlay: dict[str, Path], groups: dict[str, list[rules.Rule]]
     ) -> None:
         for name, group in groups.items():
-            if name in overlay:
+            general = [rule.name for rule in group if not rule.kernels]
+            if name in overlay and general:
                 raise TreeError(
-                    f"{name}: changed by {group[0].name} and replaced by our own file,"
-                    " only one of them is allowed"
+                    f"{name}: changed by {general[0]} and replaced by our own file,"
+                    " only one of them is allowed, unless the rule is for one kernel"
                 )
-            if not (self.stock / name).is_file():
+            if name not in overlay and not (self.stock / name).is_file():
                 raise group[0].fail("the target does not exist in the kernel")
 
     def _apply(
-        self, name: str, group: list[rules.Rule], before: list[str] | None
+        self,
+        name: str,
+        group: list[rules.Rule],
+        pristine: bytes,
+        before: list[str] | None,
     ) -> list[str]:
         """Apply all rules of a target to its pristine text.
 
         The stamp of a target is the digest of everything that goes in and that
         of what came out, so a changed rule and a damaged result are both redone.
         """
-        pristine = (self.stock / name).read_bytes()
         key = sha("".join([sha(pristine)] + [rule.digest() for rule in group]).encode())
         target = self.tree / name
         if before and before[0] == key and target.is_file():
@@ -194,35 +215,69 @@ def walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def package_version() -> str:
-    """Ask dpkg which kernel source is installed."""
+def package_version() -> str | None:
+    """Ask dpkg which version of the kernel source is installed."""
     run = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", PACKAGE],
         capture_output=True,
         text=True,
         check=False,
     )
-    if run.returncode or not TARBALL.exists():
-        raise TreeError(f"package {PACKAGE} is not installed, run scripts/install-deps")
+    if run.returncode or not Path("/", TARBALL).exists():
+        return None
     return run.stdout
 
 
-def unpack(stock: Path, version: str) -> bool:
-    """Unpack the kernel source unless this version is there already."""
-    stamp = stock / PACKAGE_STAMP
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == version:
-        return False
+def unpack(tarball: Path, stock: Path, version: str) -> None:
+    """Unpack a kernel source."""
     print(f"tree: unpacking {PACKAGE} {version}", flush=True)
     scratch = stock.with_name(stock.name + ".new")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     subprocess.run(
-        ["tar", "-xJf", TARBALL, "--strip-components=1", "-C", scratch], check=True
+        ["tar", "-xJf", tarball, "--strip-components=1", "-C", scratch], check=True
     )
     (scratch / PACKAGE_STAMP).write_text(version, encoding="utf-8")
     shutil.rmtree(stock, ignore_errors=True)
     scratch.rename(stock)
-    return True
+
+
+def fetch(suite: str, folder: Path) -> tuple[Path, str]:
+    """Fetch the package with the kernel source; return the tarball and its version."""
+    print(f"tree: fetching {PACKAGE} from {suite}", flush=True)
+    options = debian.suite_options(suite, folder)
+    debian.download([PACKAGE], folder / "debs", options)
+    (package,) = (folder / "debs").glob("*.deb")
+    subprocess.run(["dpkg-deb", "-x", package, folder / "files"], check=True)
+    return folder / "files" / TARBALL, debian.version(package)
+
+
+def stock_version(stock: Path) -> str | None:
+    """Return the version of a pristine tree, if there is one."""
+    stamp = stock / PACKAGE_STAMP
+    return stamp.read_text(encoding="utf-8") if stamp.exists() else None
+
+
+def bring(stock: Path, suite: str | None) -> str:
+    """Bring the pristine tree up to date; return its version."""
+    have = stock_version(stock)
+    installed = package_version()
+    if installed:
+        if installed != have:
+            unpack(Path("/", TARBALL), stock, installed)
+        return installed
+    if not suite:
+        raise TreeError(f"package {PACKAGE} is not installed, run scripts/install-deps")
+    if have:
+        return have
+    folder = stock.with_name("package")
+    with contextlib.ExitStack() as stack:
+        # the tree is all that is needed of it
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        tarball, version = fetch(suite, folder)
+        unpack(tarball, stock, version)
+    return version
 
 
 def link_copy(stock: Path, tree: Path) -> None:
@@ -245,17 +300,16 @@ def link_copy(stock: Path, tree: Path) -> None:
 
 def prepare(stock_only: bool) -> None:
     """Bring the pristine tree, and if asked the integrated one, up to date."""
-    version = package_version()
-    fresh = unpack(paths.STOCK_TREE, version)
+    before = stock_version(paths.STOCK_TREE)
+    version = bring(paths.STOCK_TREE, SUITES.get(paths.SOURCE))
     if stock_only:
         return
-    stamp = paths.TREE / PACKAGE_STAMP
-    if fresh or not stamp.exists() or stamp.read_text(encoding="utf-8") != version:
+    if version != before or stock_version(paths.TREE) != version:
         link_copy(paths.STOCK_TREE, paths.TREE)
     integration = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE)
     for change in integration.run():
         print(f"tree: {change}")
-    print(f"tree: build/linux is {PACKAGE} {version}, integrated")
+    print(f"tree: {paths.shown(paths.TREE)} is {PACKAGE} {version}, integrated")
 
 
 def main() -> int:
@@ -265,7 +319,12 @@ def main() -> int:
     try:
         with paths.locked("tree"):
             prepare(parser.parse_args().stock_only)
-    except (TreeError, rules.RuleError, subprocess.CalledProcessError) as error:
+    except (
+        TreeError,
+        rules.RuleError,
+        debian.DebianError,
+        subprocess.CalledProcessError,
+    ) as error:
         print(f"tree: {error}", file=sys.stderr)
         return 1
     return 0

@@ -18,7 +18,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import image, kernels, paths
+from lab import debian, image, kernels, paths
 from lab.tree import put
 
 XEN = paths.BUILD / "xen"
@@ -67,28 +67,6 @@ def package_names() -> list[str]:
     return PACKAGE_LIST.read_text(encoding="utf-8").split()
 
 
-def download(names: list[str], folder: Path) -> None:
-    """Fetch packages; bring apt's lists up to date if it does not know them."""
-    folder.mkdir(parents=True)
-    # as root, apt would rather fetch as a user who may not write here
-    command = ["apt-get", "-q", "-o", "APT::Sandbox::User=", "download", *names]
-    for attempt in (["apt-get", "-q", "update"], None):
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if not done.returncode:
-            return
-        if attempt:
-            print("xen: updating the package lists", flush=True)
-            subprocess.run(attempt, stdout=subprocess.DEVNULL, check=False)
-    raise XenImageError(f"apt-get cannot download the Xen packages:\n{done.stdout}")
-
-
 def unpack_packages() -> None:
     """Unpack the packages, unless those of the list are there already."""
     names = package_names()
@@ -99,7 +77,7 @@ def unpack_packages() -> None:
     print(f"xen: fetching {len(names)} Debian packages", flush=True)
     scratch = PACKAGES.with_name("packages.new")
     shutil.rmtree(scratch, ignore_errors=True)
-    download(names, scratch / "debs")
+    debian.download(names, scratch / "debs", [])
     for package in sorted((scratch / "debs").glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", package, scratch], check=True)
     shutil.rmtree(scratch / "debs")
@@ -112,7 +90,8 @@ def strip_kernel() -> bytes:
     """Return the bare ELF image: quicker to load than to decompress."""
     vmlinux = kernels.KERNELS["ours"].objects / "vmlinux"
     if not vmlinux.exists():
-        raise XenImageError("build/ours is not built, run `make kernel-ours`")
+        link = paths.shown(paths.BUILD / "ours")
+        raise XenImageError(f"{link} is not built, run `make kernel-ours`")
     scratch = XEN / ".vmlinux.new"
     subprocess.run(["strip", "-s", "-o", scratch, vmlinux], check=True)
     stripped = scratch.read_bytes()
@@ -196,7 +175,7 @@ def build() -> None:
     stage(STAGE)
     # The kernel unpacks one archive after the other.
     if put(DOM0, image.IMAGE.read_bytes() + image.pack(STAGE)):
-        print(f"xen: build/xen/{DOM0.name} written")
+        print(f"xen: {paths.shown(DOM0)} written")
 
 
 def main() -> int:
@@ -204,7 +183,12 @@ def main() -> int:
     try:
         with paths.locked("xen"):
             build()
-    except (XenImageError, OSError, subprocess.CalledProcessError) as error:
+    except (
+        XenImageError,
+        debian.DebianError,
+        OSError,
+        subprocess.CalledProcessError,
+    ) as error:
         print(f"xen: {error}", file=sys.stderr)
         return 1
     return 0

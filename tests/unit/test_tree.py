@@ -64,9 +64,9 @@ class Lab:
         """Write a file of the project."""
         self.write(self.project / name, text)
 
-    def run(self) -> list[str]:
+    def run(self, source: str = "6.12") -> list[str]:
         """Integrate; return the names of what changed."""
-        integration = Integration(self.project, self.stock, self.tree)
+        integration = Integration(self.project, self.stock, self.tree, source)
         return [change.split(maxsplit=1)[1] for change in integration.run()]
 
     def read(self, name: str) -> str:
@@ -256,3 +256,60 @@ def test_kunit_suites_go_to_their_folder(lab: Lab) -> None:
     lab.lay("tests/kunit/.kunitconfig", "CONFIG_KUNIT=y\n")
     lab.run()
     assert lab.read("mm/page_reporting/tests/.kunitconfig") == "CONFIG_KUNIT=y\n"
+
+
+LIMITED = COCCI.replace("// Places", "// Kernels: 6.12\n// Places")
+
+
+def test_rules_for_one_kernel(lab: Lab) -> None:
+    """Another kernel does without them."""
+    lab.rule("alloc.cocci", LIMITED)
+    lab.rule("edits.toml", EDITS + "kernels = ['7.3']\n")
+    lab.run("6.12")
+    assert "notify(page, 1);" in lab.read("mm/alloc.c")
+    assert "page_reporting/" not in lab.read("mm/Makefile")
+    lab.run("7.3")
+    assert lab.read("mm/alloc.c") == ALLOC
+    assert "page_reporting/" in lab.read("mm/Makefile")
+
+
+@pytest.mark.parametrize("name", ["alloc.cocci", "edits.toml"])
+def test_rule_for_an_unknown_kernel_stops(lab: Lab, name: str) -> None:
+    """The message has the rule and the kernels that there are."""
+    lab.rule("alloc.cocci", LIMITED.replace("6.12", "6.12 6.1"))
+    lab.rule("edits.toml", EDITS + "kernels = ['6.1']\n")
+    if name == "edits.toml":
+        lab.rule("alloc.cocci", COCCI)
+    with pytest.raises(RuleError, match=f"{name}.*6.1.*known are.*6.12"):
+        lab.run()
+
+
+def test_rule_for_one_kernel_changes_our_file(lab: Lab) -> None:
+    """It does so anew when the file changes, and not for another kernel."""
+    lab.lay("mm/alloc.c", ALLOC)
+    lab.rule("alloc.cocci", LIMITED)
+    lab.run()
+    assert "notify(page, 1);" in lab.read("mm/alloc.c")
+    assert not lab.run()
+    lab.lay("mm/alloc.c", ALLOC + "/* newer */\n")
+    assert lab.run() == ["alloc.cocci to mm/alloc.c"]
+    assert "notify(page, 1);" in lab.read("mm/alloc.c")
+    lab.run("7.3")
+    assert lab.read("mm/alloc.c") == ALLOC + "/* newer */\n"
+
+
+def test_rule_for_one_kernel_may_concern_a_file_of_ours_only(lab: Lab) -> None:
+    """The stock kernel does not have to have the file."""
+    lab.lay("mm/page_reporting/new.c", ALLOC)
+    lab.rule("alloc.cocci", LIMITED.replace("mm/alloc.c", "mm/page_reporting/new.c"))
+    lab.run()
+    assert "notify(page, 1);" in lab.read("mm/page_reporting/new.c")
+
+
+def test_files_for_one_kernel(lab: Lab) -> None:
+    """integration/VERSION goes to the top of that kernel's tree."""
+    lab.lay("integration/6.12/mm/page_reporting/compat.h", "names\n")
+    lab.run("6.12")
+    assert lab.read("mm/page_reporting/compat.h") == "names\n"
+    lab.run("7.3")
+    assert not (lab.tree / "mm/page_reporting/compat.h").exists()
