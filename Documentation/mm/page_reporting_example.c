@@ -47,6 +47,7 @@ static int example_report(struct page_reporting_dev_info *prdev,
 
 static struct page_reporting_dev_info example_backend = {
 	.report = example_report,
+	.order = PAGE_REPORTING_ORDER_UNSPECIFIED,
 	.name = KBUILD_MODNAME,
 	.flags = PAGE_REPORTING_MERGE,
 };

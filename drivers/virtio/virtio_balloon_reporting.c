@@ -39,7 +39,8 @@
  * 2 MiB is what hosts back guest memory with.
  */
 #define VIRTBALLOON_REPORTING_ORDER \
-	(IS_ENABLED(CONFIG_ARM64_64K_PAGES) ? 5 : 0)
+	(IS_ENABLED(CONFIG_ARM64_64K_PAGES) ? \
+	 5 : PAGE_REPORTING_ORDER_UNSPECIFIED)
 
 static bool virtballoon_reporting_done(struct virtballoon_reporting *vbr)
 {

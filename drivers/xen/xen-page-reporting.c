@@ -289,6 +289,7 @@ static int xpr_restore(struct page_reporting_dev_info *prdev,
 static struct page_reporting_dev_info xpr_prdev = {
 	.report = xpr_report,
 	.restore = xpr_restore,
+	.order = PAGE_REPORTING_ORDER_UNSPECIFIED,
 	.name = "xen",
 };
 

@@ -44,6 +44,12 @@
 #define PAGE_REPORTING_PIECES		BIT(1)
 
 /**
+ * define PAGE_REPORTING_ORDER_UNSPECIFIED - order of a backend that leaves the
+ * choice to the core
+ */
+#define PAGE_REPORTING_ORDER_UNSPECIFIED	-1
+
+/**
  * struct page_reporting_dev_info - a backend that reports free blocks
  * @report:	Required.  Tells the hypervisor that the @nents entries of @sg
  *		are free.  Called from process context with no lock held, may
@@ -87,13 +93,14 @@
  *		debug_pagealloc, and needs CONFIG_PAGE_REPORTING_RESTORE.
  * @unbacked_max: Optional.  Most pages that may be unbacked, 0 for no limit of
  *		the backend's own.  See page_reporting_limit_unbacked().
- * @order:	Optional.  Smallest block to be reported, as a page order of at
- *		most MAX_PAGE_ORDER.  0 leaves the choice to the core, which
- *		takes pageblock_order.  The choice of a user, or of a backend
- *		that is registered already, overrides it.
- * @capacity:	Optional.  Most entries in a batch, at most
- *		PAGE_REPORTING_CAPACITY_MAX.  0 stands for
- *		PAGE_REPORTING_CAPACITY.
+ * @order:	Required.  Smallest block to be reported, as a page order of at
+ *		most MAX_PAGE_ORDER.  PAGE_REPORTING_ORDER_UNSPECIFIED leaves
+ *		the choice to the core, which takes pageblock_order.  The choice
+ *		of a user, or of a backend that is registered already, overrides
+ *		it.
+ * @capacity:	Optional.  Most entries in a batch.  0 stands for
+ *		PAGE_REPORTING_CAPACITY, and more than
+ *		PAGE_REPORTING_CAPACITY_MAX for that.
  * @flags:	Optional.  PAGE_REPORTING_MERGE and PAGE_REPORTING_PIECES.
  * @name:	Optional.  Identifies the backend in sysfs, traces and log
  *		messages.  NULL stands for "unnamed".

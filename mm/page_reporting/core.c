@@ -83,16 +83,11 @@ static int fpr_validate(const struct page_reporting_dev_info *prdev)
 		pr_err("backend %s has no report callback\n", fpr_name(prdev));
 		return -EINVAL;
 	}
-	if (prdev->order > MAX_PAGE_ORDER) {
+	if (prdev->order != PAGE_REPORTING_ORDER_UNSPECIFIED &&
+	    prdev->order > MAX_PAGE_ORDER) {
 		pr_err("backend %s asks for order %u, allowed are 0 to %u\n",
 		       fpr_name(prdev), prdev->order, MAX_PAGE_ORDER);
 		return -ERANGE;
-	}
-	if (prdev->capacity > PAGE_REPORTING_CAPACITY_MAX) {
-		pr_err("backend %s asks for capacity %u, allowed are 0 to %u\n",
-		       fpr_name(prdev), prdev->capacity,
-		       PAGE_REPORTING_CAPACITY_MAX);
-		return -E2BIG;
 	}
 	if (prdev->flags & ~FPR_KNOWN_FLAGS) {
 		pr_err("backend %s asks for flags %#x, known are %#lx\n",
@@ -118,7 +113,9 @@ static int fpr_validate(const struct page_reporting_dev_info *prdev)
 static struct fpr_backend *
 fpr_backend_create(struct page_reporting_dev_info *prdev)
 {
-	unsigned int capacity = prdev->capacity ?: PAGE_REPORTING_CAPACITY;
+	/* A driver may say how long its queue is. */
+	unsigned int capacity = min(prdev->capacity ?: PAGE_REPORTING_CAPACITY,
+				    PAGE_REPORTING_CAPACITY_MAX);
 	struct fpr_backend *backend = kzalloc(sizeof(*backend), GFP_KERNEL);
 
 	if (!backend)
@@ -160,7 +157,8 @@ fpr_find_overlap(const struct fpr_backend *backend)
 /* The first backend has a say in the order, unless the user chose it. */
 static unsigned int fpr_first_order(const struct fpr_backend *backend)
 {
-	if (fpr_order_chosen || !backend->prdev->order)
+	if (fpr_order_chosen ||
+	    backend->prdev->order == PAGE_REPORTING_ORDER_UNSPECIFIED)
 		return fpr_current_order();
 	return backend->prdev->order;
 }
@@ -227,7 +225,6 @@ static void fpr_disable_hooks(const struct page_reporting_dev_info *prdev)
  * * %-EOPNOTSUPP - there is a restore callback, and debug_pagealloc or no
  *		  CONFIG_PAGE_REPORTING_RESTORE
  * * %-ERANGE	- the order is larger than MAX_PAGE_ORDER
- * * %-E2BIG	- the capacity is larger than PAGE_REPORTING_CAPACITY_MAX
  * * %-ENODEV	- none of the nodes is possible on this system
  * * %-EBUSY	- a registered backend reports one of the nodes
  * * %-ENOMEM	- out of memory

@@ -311,6 +311,7 @@ struct fake_backend *fake_create(struct kunit *test)
 	init_completion(&fake->entered);
 	init_completion(&fake->proceed);
 	fake->prdev.report = fake_report;
+	fake->prdev.order = PAGE_REPORTING_ORDER_UNSPECIFIED;
 	fake->prdev.name = "fake";
 	return fake;
 }

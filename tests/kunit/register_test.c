@@ -26,8 +26,11 @@ struct invalid_case {
 	const char *name;
 	bool no_report;
 	unsigned int order;
+<<<<<<< HEAD
 	unsigned int capacity;
 	unsigned int flags;
+=======
+>>>>>>> 74521c5 (mm/page_reporting: take order and capacity as Linux 7.3 does)
 	bool no_node;
 	int err;
 };
@@ -35,12 +38,16 @@ struct invalid_case {
 static const struct invalid_case invalid_cases[] = {
 	{ .name = "no callback", .no_report = true, .err = -EINVAL },
 	{ .name = "order", .order = MAX_PAGE_ORDER + 1, .err = -ERANGE },
+<<<<<<< HEAD
 	{ .name = "largest order", .order = UINT_MAX, .err = -ERANGE },
 	{ .name = "capacity", .capacity = PAGE_REPORTING_CAPACITY_MAX + 1,
 	  .err = -E2BIG },
 	{ .name = "largest capacity", .capacity = UINT_MAX, .err = -E2BIG },
 	{ .name = "unknown flag", .flags = BIT(7) | PAGE_REPORTING_MERGE,
 	  .err = -EINVAL },
+=======
+	{ .name = "largest order", .order = UINT_MAX - 1, .err = -ERANGE },
+>>>>>>> 74521c5 (mm/page_reporting: take order and capacity as Linux 7.3 does)
 	{ .name = "no possible node", .no_node = true, .err = -ENODEV },
 };
 
@@ -58,8 +65,11 @@ static void test_invalid_is_refused(struct kunit *test)
 	if (c->no_node)
 		fake->prdev.nodes = &impossible;
 	fake->prdev.order = c->order;
+<<<<<<< HEAD
 	fake->prdev.capacity = c->capacity;
 	fake->prdev.flags = c->flags;
+=======
+>>>>>>> 74521c5 (mm/page_reporting: take order and capacity as Linux 7.3 does)
 	KUNIT_EXPECT_EQ(test, page_reporting_register(&fake->prdev), c->err);
 	KUNIT_EXPECT_EQ(test, page_reporting_order, order);
 	KUNIT_EXPECT_EQ(test, fake->calls, 0);
@@ -98,6 +108,7 @@ static void test_second_is_refused(struct kunit *test)
 
 static const unsigned int capacities[] = {
 	0, 1, 2, PAGE_REPORTING_CAPACITY, PAGE_REPORTING_CAPACITY_MAX,
+	PAGE_REPORTING_CAPACITY_MAX + 1, UINT_MAX,
 };
 
 static void describe_capacity(const unsigned int *capacity, char *desc)
@@ -156,6 +167,13 @@ static void describe_order(const unsigned int *order, char *desc)
 
 KUNIT_ARRAY_PARAM(order, orders, describe_order);
 
+/* What becomes of an order that a backend asks for: 0 may be one or none. */
+static unsigned int resulting_order(unsigned int order)
+{
+	return order == PAGE_REPORTING_ORDER_UNSPECIFIED ? pageblock_order :
+							   order;
+}
+
 static void test_order_of_backend(struct kunit *test)
 {
 	const unsigned int *order = test->param_value;
@@ -163,9 +181,8 @@ static void test_order_of_backend(struct kunit *test)
 
 	fake->prdev.order = *order;
 	fake_register(test, fake);
-	KUNIT_EXPECT_EQ(test, page_reporting_order, *order ?: pageblock_order);
-	KUNIT_EXPECT_EQ(test, fake_core(fake)->order,
-			*order ?: pageblock_order);
+	KUNIT_EXPECT_EQ(test, page_reporting_order, resulting_order(*order));
+	KUNIT_EXPECT_EQ(test, fake_core(fake)->order, resulting_order(*order));
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_EQ(test, fake->malformed, 0);
 	fake_unregister(test, fake);

@@ -117,6 +117,7 @@ static int broken_probe(struct virtio_device *vdev)
 	vdev->priv = backend;
 	init_completion(&backend->acknowledged);
 	backend->reporting.report = broken_report;
+	backend->reporting.order = PAGE_REPORTING_ORDER_UNSPECIFIED;
 
 	err = find_reporting_queue(vdev);
 	if (err)

@@ -116,6 +116,7 @@ static int keeping_restore(struct page_reporting_dev_info *reporting,
 static struct page_reporting_dev_info reporting = {
 	.report = keeping_report,
 	.restore = keeping_restore,
+	.order = PAGE_REPORTING_ORDER_UNSPECIFIED,
 	.name = KBUILD_MODNAME,
 };
 

@@ -36,6 +36,7 @@ static int null_report(struct page_reporting_dev_info *prdev,
 
 static struct page_reporting_dev_info null_backend = {
 	.report = null_report,
+	.order = PAGE_REPORTING_ORDER_UNSPECIFIED,
 	.name = KBUILD_MODNAME,
 };
 
