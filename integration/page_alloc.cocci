@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: mm/page_alloc.c
-// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), split_large_buddy() in move_freepages_block_isolate(), cond_accept_memory() in get_page_from_freelist() and alloc_pages_bulk_noprof(), start_isolate_page_range() in alloc_contig_range_noprof()
-// Places: 10
+// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), cond_accept_memory() in get_page_from_freelist() and alloc_pages_bulk_noprof(), start_isolate_page_range() in alloc_contig_range_noprof() or alloc_contig_frozen_range_noprof()
+// Places: 8
 //
 // The hook learns which memory was freed, not only how far it merged.  What
-// was reported is remembered outside of struct page, so PageReported goes.  And
-// splitting what is on the free lists for isolation frees nothing.
+// was reported is remembered outside of struct page, so PageReported goes.
 //
 // Unbacked blocks are restored where unaccepted memory would be accepted, and when
 // somebody takes memory by address.
@@ -41,17 +40,6 @@ expression page;
 - if (page_reported(page))
 -	__ClearPageReported(page);
 
-@split depends on flag@
-expression list[4] where;
-@@
- move_freepages_block_isolate(...)
- {
- <...
--split_large_buddy(where, FPI_NONE)
-+split_large_buddy(where, FPI_SKIP_REPORT_NOTIFY)
- ...>
- }
-
 @wanted depends on flag@
 identifier zone, alloc_flags, ac;
 expression order;
@@ -59,7 +47,7 @@ expression order;
  get_page_from_freelist(..., int alloc_flags, const struct alloc_context *ac)
  {
  <...
- if (cond_accept_memory(zone, order))
+ if (cond_accept_memory(zone, order, ...))
 	goto try_this_zone;
 + if (page_reporting_restore(zone, order, alloc_flags, ac->highest_zoneidx))
 +	goto try_this_zone;
@@ -77,7 +65,7 @@ expression order, flags;
 	...
 	unsigned int alloc_flags = flags;
  <...
- if (cond_accept_memory(zone, order))
+ if (cond_accept_memory(zone, order, ...))
 	goto retry_this_zone;
 + if (page_reporting_restore(zone, order, alloc_flags, ac.highest_zoneidx))
 +	goto retry_this_zone;
@@ -86,12 +74,12 @@ expression order, flags;
 
 @contig depends on flag@
 identifier ret, start, end;
-expression list[3] how;
+identifier contig =~ "^alloc_contig_.*range_noprof$";
 @@
- alloc_contig_range_noprof(...)
+ contig(...)
  {
  <...
- ret = start_isolate_page_range(start, end, how);
+ ret = start_isolate_page_range(start, end, ...);
  if (ret)
 	goto done;
 + page_reporting_yield_range(start, end);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: drivers/virtio/virtio_balloon.c
-// Looks for: virtballoon_free_page_report(), reporting_vq in init_vqs(), page_reporting_register() in virtballoon_probe(), page_reporting_unregister() in virtballoon_remove(), virtballoon_freeze() and virtballoon_restore(), tell_host()
+// Looks for: virtballoon_free_page_report(), reporting_vq in init_vqs(), page_reporting_register() in virtballoon_probe(), page_reporting_unregister(), virtballoon_freeze() and virtballoon_restore(), tell_host()
 // Places: 9
 //
 // Reporting moves to virtio_balloon_reporting.c.  It starts when the device is
@@ -48,8 +48,9 @@ identifier registered.vdev, registered.vb;
 
 @remove depends on ready@
 struct virtio_balloon *vb;
+expression device;
 @@
--	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING))
+-	if (virtio_has_feature(device, VIRTIO_BALLOON_F_REPORTING))
 -		page_reporting_unregister(&vb->pr_dev_info);
 +	virtballoon_reporting_stop(&vb->reporting);
 

@@ -52,7 +52,8 @@ void fpr_schedule(struct fpr_backend *backend, u32 delay)
 
 static void fpr_timer(struct timer_list *timer)
 {
-	struct fpr_backend *backend = from_timer(backend, timer, timer);
+	struct fpr_backend *backend =
+		timer_container_of(backend, timer, timer);
 
 	queue_work(backend->wq, &backend->work);
 }

@@ -33,7 +33,7 @@
 /* How many of the first pages of an unbacked block does the hypervisor have? */
 static unsigned long fpr_missing_pages(const struct page *page)
 {
-	unsigned long nr_pages = 1UL << page->index;
+	unsigned long nr_pages = 1UL << fpr_unbacked_order(page);
 
 	return nr_pages - min(page_private(page), nr_pages);
 }
@@ -41,13 +41,13 @@ static unsigned long fpr_missing_pages(const struct page *page)
 /* Halve a block that is on no list; the second half goes there. */
 static void fpr_split_unbacked(struct zone *zone, struct page *page)
 {
-	unsigned int order = page->index - 1;
+	unsigned int order = fpr_unbacked_order(page) - 1;
 	unsigned long back = min(page_private(page), 1UL << order);
 	struct page *second = page + (1UL << order);
 
-	second->index = order;
+	fpr_set_unbacked_order(second, order);
 	set_page_private(second, back);
-	page->index = order;
+	fpr_set_unbacked_order(page, order);
 	set_page_private(page, page_private(page) - back);
 	fpr_link(zone, second);
 }
@@ -72,7 +72,7 @@ static struct page *fpr_claim_block(struct zone *zone, unsigned int order)
 	if (!missing)
 		return page;
 	order = min_t(unsigned int, order, ilog2(missing));
-	while (page->index > order)
+	while (fpr_unbacked_order(page) > order)
 		fpr_split_unbacked(zone, page);
 	return page;
 }
@@ -82,7 +82,7 @@ static void fpr_forget_block(struct zone *zone, struct fpr_backend *backend,
 			     struct page *page)
 {
 	struct fpr_range range = {
-		.pfn = page_to_pfn(page), .nr_pages = 1UL << page->index,
+		.pfn = page_to_pfn(page), .nr_pages = 1UL << fpr_unbacked_order(page),
 	};
 	struct fpr_zone *fz = fpr_zone_get_locked(zone);
 
@@ -130,7 +130,7 @@ static void fpr_hand_over(struct page *page, unsigned int order, gfp_t gfp,
 	unsigned long i;
 
 	ClearPagePrivate(page);
-	page->index = 0;
+	fpr_set_unbacked_order(page, 0);
 	kasan_unpoison_pages(page, order, false);
 	set_page_owner(page, order, gfp);
 	split_page_owner(page, order, 0);
@@ -183,7 +183,7 @@ unsigned long page_reporting_claim(struct page_reporting_dev_info *prdev,
 
 			if (!page)
 				break;
-			order = page->index;
+			order = fpr_unbacked_order(page);
 			fpr_hand_over(page, order, gfp, pages);
 			claimed += 1UL << order;
 			cond_resched();

@@ -20,6 +20,7 @@
 
 #include "backend.h"
 #include "flush.h"
+#include "hook.h"
 #include "table.h"
 #include "tracker.h"
 

@@ -46,7 +46,7 @@ static bool fpr_in_isolated_pageblock(struct page *page)
 /* The pageblock is the last resort of high-order atomic allocations. */
 static bool fpr_in_highatomic_pageblock(struct page *page)
 {
-	return is_migrate_highatomic(get_pageblock_migratetype(page));
+	return get_pageblock_migratetype(page) == MIGRATE_HIGHATOMIC;
 }
 
 bool fpr_must_defer(const struct fpr_zone *fz, struct page *page)

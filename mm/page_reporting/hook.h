@@ -19,6 +19,7 @@
 #include <linux/vmstat.h>
 
 #include "../internal.h"
+#include "../page_alloc.h"
 
 /* For mm/page_alloc.c, which gets them through this header only. */
 #include <linux/page-isolation.h>
@@ -117,6 +118,9 @@ static inline bool page_reporting_restore(struct zone *zone,
 	unsigned long reserve;
 
 	if (!static_branch_unlikely(&page_reporting_restoring))
+		return false;
+	/* It may have interrupted somebody who has zone->lock. */
+	if (alloc_flags & ALLOC_NOLOCK)
 		return false;
 	reserve = alloc_flags & ALLOC_NO_WATERMARKS ?
 			0 : zone->lowmem_reserve[highest_zoneidx];

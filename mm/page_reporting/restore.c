@@ -90,7 +90,7 @@ static void fpr_release(struct zone *zone, struct fpr_backend *backend,
 static void fpr_relink(struct zone *zone, struct page *page, bool progress)
 {
 	struct fpr_unbacked *unbacked = fpr_unbacked_of(zone);
-	unsigned int order = page->index;
+	unsigned int order = fpr_unbacked_order(page);
 
 	fpr_link(zone, page);
 	if (progress)
@@ -107,7 +107,7 @@ int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 		      struct page *page, bool wanted)
 {
 	struct fpr_range block = {
-		.pfn = page_to_pfn(page), .nr_pages = 1UL << page->index,
+		.pfn = page_to_pfn(page), .nr_pages = 1UL << fpr_unbacked_order(page),
 	};
 	struct fpr_unbacked *unbacked = fpr_unbacked_of(zone);
 	unsigned long flags, back = page_private(page);
@@ -116,13 +116,13 @@ int fpr_restore_block(struct zone *zone, struct fpr_backend *backend,
 	bool progress;
 	int err;
 
-	err = backend->prdev->restore(backend->prdev, page, page->index);
+	err = backend->prdev->restore(backend->prdev, page, fpr_unbacked_order(page));
 	trace_page_reporting_restore(zone, block.pfn, block.nr_pages, err,
 				     local_clock() - start);
 	progress = !err || page_private(page) > back;
 	if (!err) {
 		ClearPagePrivate(page);
-		page->index = 0;
+		fpr_set_unbacked_order(page, 0);
 		fpr_clear_offline(&block);
 	}
 	spin_lock_irqsave(&zone->lock, flags);

@@ -95,8 +95,8 @@ void fpr_link(struct zone *zone, struct page *page)
 {
 	lockdep_assert_held(&zone->lock);
 	SetPagePrivate(page);
-	list_add(&page->lru, &fpr_unbacked_of(zone)->blocks[page->index]);
-	fpr_account_unbacked(zone, page->index, 1);
+	list_add(&page->lru, &fpr_unbacked_of(zone)->blocks[fpr_unbacked_order(page)]);
+	fpr_account_unbacked(zone, fpr_unbacked_order(page), 1);
 }
 
 /* Take it off: from now on it is the caller's. */
@@ -104,7 +104,7 @@ void fpr_unlink(struct zone *zone, struct page *page)
 {
 	lockdep_assert_held(&zone->lock);
 	list_del_init(&page->lru);
-	fpr_account_unbacked(zone, page->index, -1);
+	fpr_account_unbacked(zone, fpr_unbacked_order(page), -1);
 }
 
 struct page *fpr_first_block(struct fpr_unbacked *unbacked, unsigned int order)
@@ -271,7 +271,7 @@ static void fpr_add_unbacked(struct zone *zone, const struct fpr_range *entry)
 {
 	struct page *page = pfn_to_page(entry->pfn);
 
-	page->index = ilog2(entry->nr_pages);
+	fpr_set_unbacked_order(page, ilog2(entry->nr_pages));
 	fpr_link(zone, page);
 }
 
@@ -345,7 +345,7 @@ static unsigned long fpr_abandon(struct zone *zone)
 	spin_lock_irq(&zone->lock);
 	WRITE_ONCE(unbacked->backend, NULL);
 	while ((page = fpr_find_larger(unbacked, 0))) {
-		long nr_pages = 1L << page->index;
+		long nr_pages = 1L << fpr_unbacked_order(page);
 
 		fpr_unlink(zone, page);
 		adjust_managed_page_count(page, -nr_pages);

@@ -8,6 +8,7 @@
 #include <linux/atomic.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/mmzone.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
@@ -16,6 +17,20 @@
 struct fpr_backend;
 struct fpr_batch;
 struct fpr_range;
+
+/*
+ * The order of the unbacked block that begins with @page, while it is one: it is
+ * kept where a folio has its index.
+ */
+static inline unsigned int fpr_unbacked_order(const struct page *page)
+{
+	return page->__folio_index;
+}
+
+static inline void fpr_set_unbacked_order(struct page *page, unsigned int order)
+{
+	page->__folio_index = order;
+}
 
 /* Is the page one that the hypervisor has? */
 static inline bool fpr_is_unbacked(struct page *page)
@@ -40,9 +55,9 @@ static inline bool fpr_is_unbacked(struct page *page)
  * Z: written under zone->lock.  @backend is also read under RCU, the numbers
  * without a lock.
  *
- * In the first page of a block page->index is the order, and page->private is
- * how many of its last pages are back.  It is PagePrivate until the block is
- * whole again, and only on a list while nobody is restoring it.
+ * The first page of a block has its order, and in page->private how many of its
+ * last pages are back.  It is PagePrivate until the block is whole again, and
+ * only on a list while nobody is restoring it.
  */
 struct fpr_unbacked {
 	struct fpr_backend *backend;

@@ -26,11 +26,7 @@ struct invalid_case {
 	const char *name;
 	bool no_report;
 	unsigned int order;
-<<<<<<< HEAD
-	unsigned int capacity;
 	unsigned int flags;
-=======
->>>>>>> 74521c5 (mm/page_reporting: take order and capacity as Linux 7.3 does)
 	bool no_node;
 	int err;
 };
@@ -38,16 +34,9 @@ struct invalid_case {
 static const struct invalid_case invalid_cases[] = {
 	{ .name = "no callback", .no_report = true, .err = -EINVAL },
 	{ .name = "order", .order = MAX_PAGE_ORDER + 1, .err = -ERANGE },
-<<<<<<< HEAD
-	{ .name = "largest order", .order = UINT_MAX, .err = -ERANGE },
-	{ .name = "capacity", .capacity = PAGE_REPORTING_CAPACITY_MAX + 1,
-	  .err = -E2BIG },
-	{ .name = "largest capacity", .capacity = UINT_MAX, .err = -E2BIG },
+	{ .name = "largest order", .order = UINT_MAX - 1, .err = -ERANGE },
 	{ .name = "unknown flag", .flags = BIT(7) | PAGE_REPORTING_MERGE,
 	  .err = -EINVAL },
-=======
-	{ .name = "largest order", .order = UINT_MAX - 1, .err = -ERANGE },
->>>>>>> 74521c5 (mm/page_reporting: take order and capacity as Linux 7.3 does)
 	{ .name = "no possible node", .no_node = true, .err = -ENODEV },
 };
 
@@ -65,11 +54,7 @@ static void test_invalid_is_refused(struct kunit *test)
 	if (c->no_node)
 		fake->prdev.nodes = &impossible;
 	fake->prdev.order = c->order;
-<<<<<<< HEAD
-	fake->prdev.capacity = c->capacity;
 	fake->prdev.flags = c->flags;
-=======
->>>>>>> 74521c5 (mm/page_reporting: take order and capacity as Linux 7.3 does)
 	KUNIT_EXPECT_EQ(test, page_reporting_register(&fake->prdev), c->err);
 	KUNIT_EXPECT_EQ(test, page_reporting_order, order);
 	KUNIT_EXPECT_EQ(test, fake->calls, 0);

@@ -652,7 +652,7 @@ static void adopt(struct kunit *test, const struct test_block *block)
 	KUNIT_ASSERT_TRUE(test, fpr_is_unbacked(block->page));
 	ClearPagePrivate(block->page);
 	set_page_private(block->page, 0);
-	block->page->index = 0;
+	fpr_set_unbacked_order(block->page, 0);
 	fpr_clear_offline(&range);
 	adjust_managed_page_count(block->page, BLOCK_PAGES);
 	spin_lock_irq(&zone->lock);
