@@ -14,6 +14,7 @@
 #include <linux/vmstat.h>
 
 #include "../../internal.h"
+#include "../hook.h"
 #include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
@@ -276,7 +277,7 @@ static void test_pageblock_keeps_its_type(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 
 	start(test, pageblock_order - 1);
-	set_pageblock_migratetype(block->page, MIGRATE_UNMOVABLE);
+	test_set_migratetype(block->page, MIGRATE_UNMOVABLE);
 	test_block_free_part(block, 0, half);
 	fake_wait_quiet(test, fake);
 	KUNIT_EXPECT_TRUE(test, fake_saw(fake, block->pfn, half, 1));

@@ -93,7 +93,7 @@ static struct page *allocate(const struct demand *demand)
 
 	if (!demand->bulk)
 		return alloc_pages(gfp, demand->order);
-	alloc_pages_bulk_array(gfp, 1, &page);
+	alloc_pages_bulk(gfp, 1, &page);
 	return page;
 }
 
@@ -117,8 +117,7 @@ static unsigned long sum_of_events(const enum vm_event_item *items,
 static unsigned long reclaim_events(void)
 {
 	static const enum vm_event_item items[] = {
-		PGSCAN_DIRECT, PGSCAN_KSWAPD, PAGEOUTRUN,
-		ALLOCSTALL_NORMAL, ALLOCSTALL_MOVABLE, OOM_KILL,
+		PAGEOUTRUN, ALLOCSTALL_NORMAL, ALLOCSTALL_MOVABLE, OOM_KILL,
 #ifdef CONFIG_COMPACTION
 		COMPACTSTALL,
 #endif
@@ -292,6 +291,17 @@ static void test_lowmem_reserve(struct kunit *test)
 						 higher));
 	zone->lowmem_reserve[higher] = reserve;
 	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0, higher));
+}
+
+/* Nothing is for those who may not wait for zone->lock, where there are such. */
+static void test_no_lock(struct kunit *test)
+{
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+
+	KUNIT_EXPECT_EQ(test, !ALLOC_NOLOCK,
+			page_reporting_restore(zone, 0, ALLOC_NOLOCK,
+					       zone_idx(zone)));
 }
 
 static void test_range(struct kunit *test)
@@ -833,6 +843,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(test_short_but_for_cma),
 	KUNIT_CASE(test_no_fragments),
 	KUNIT_CASE(test_lowmem_reserve),
+	KUNIT_CASE(test_no_lock),
 	KUNIT_CASE(test_range),
 	KUNIT_CASE(test_failure_backs_off),
 	KUNIT_CASE(test_allocation_fails_cleanly),

@@ -79,11 +79,17 @@ bool test_block_take_back(struct test_block *block)
 	spin_unlock_irq(&zone->lock);
 	if (!taken)
 		return false;
-	post_alloc_hook(block->page, MAX_PAGE_ORDER, GFP_USER);
+	post_alloc_hook(block->page, MAX_PAGE_ORDER, GFP_USER, 0);
 	set_page_refcounted(block->page);
 	memset(block->freed, false, sizeof(block->freed));
 	block->split = false;
 	return true;
+}
+
+/* While the kernel boots, which is when the suites run. */
+void __ref test_set_migratetype(struct page *page, int migratetype)
+{
+	init_pageblock_migratetype(page, migratetype, false);
 }
 
 /* Move a free block from the free list of one type to that of another. */
@@ -100,7 +106,7 @@ void test_block_change_type(struct kunit *test, struct test_block *block,
 		   __isolate_free_page(block->page, MAX_PAGE_ORDER);
 	for (i = 0; isolated && i < MAX_ORDER_NR_PAGES;
 	     i += pageblock_nr_pages)
-		set_pageblock_migratetype(block->page + i, migratetype);
+		test_set_migratetype(block->page + i, migratetype);
 	if (isolated)
 		__putback_isolated_page(block->page, MAX_PAGE_ORDER,
 					migratetype);

@@ -35,6 +35,7 @@ struct test_block {
 struct test_block *test_block_alloc(struct kunit *test);
 void test_block_free(struct test_block *block);
 bool test_block_take_back(struct test_block *block);
+void test_set_migratetype(struct page *page, int migratetype);
 void test_block_change_type(struct kunit *test, struct test_block *block,
 			    int migratetype);
 void test_block_free_part(struct test_block *block, unsigned long first,

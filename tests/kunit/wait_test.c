@@ -157,8 +157,7 @@ static void undo_isolation(void *context)
 	struct fpr_range *isolated = context;
 
 	undo_isolate_page_range(isolated->pfn,
-				isolated->pfn + isolated->nr_pages,
-				MIGRATE_MOVABLE);
+				isolated->pfn + isolated->nr_pages);
 }
 
 /* What was deferred is not looked at again with every pass. */
@@ -193,8 +192,7 @@ static void check_isolation(struct kunit *test, unsigned int order,
 	KUNIT_ASSERT_EQ(test, 0,
 			start_isolate_page_range(block->pfn,
 						 block->pfn + nr_pages,
-						 MIGRATE_MOVABLE, 0,
-						 GFP_KERNEL));
+						 PB_ISOLATE_MODE_OTHER));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, undo_isolation,
 							   isolated));
 	fpr_set_enabled(true);

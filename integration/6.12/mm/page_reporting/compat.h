@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Free page reporting: what Linux 6.12 has other names for.  The Kbuild file has
- * it included ahead of everything else.
+ * Free page reporting: what has another name or form in Linux 6.12.  The Kbuild
+ * file has it included ahead of everything else.
  */
 #ifndef _MM_PAGE_REPORTING_COMPAT_H
 #define _MM_PAGE_REPORTING_COMPAT_H
 
+#include <linux/gfp.h>
+#include <linux/mmzone.h>
+#include <linux/page-isolation.h>
+
 #define timer_container_of	from_timer
 #define __folio_index		index
+
+/* For the tests only: */
+
+#define alloc_pages_bulk	alloc_pages_bulk_array
+
+/* There are no such allocations, so this is none. */
+#define ALLOC_NOLOCK		0
+
+#define post_alloc_hook(page, order, gfp, ...) \
+	post_alloc_hook(page, order, gfp)
+
+#define init_pageblock_migratetype(page, type, isolate) \
+	set_pageblock_migratetype(page, type)
+
+#define start_isolate_page_range(start, end, mode) \
+	start_isolate_page_range(start, end, MIGRATE_MOVABLE, 0, GFP_KERNEL)
+#define undo_isolate_page_range(start, end) \
+	undo_isolate_page_range(start, end, MIGRATE_MOVABLE)
 
 #endif /* _MM_PAGE_REPORTING_COMPAT_H */
