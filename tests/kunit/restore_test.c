@@ -297,7 +297,7 @@ static void test_lowmem_reserve(struct kunit *test)
 static void test_no_lock(struct kunit *test)
 {
 	struct test_block *blocks[NR_BLOCKS];
-	struct zone *zone = hold(test, blocks, MAX_PAGE_ORDER);
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
 
 	KUNIT_EXPECT_EQ(test, !ALLOC_NOLOCK,
 			page_reporting_restore(zone, 0, ALLOC_NOLOCK,
