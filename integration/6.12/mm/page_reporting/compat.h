@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Free page reporting: what has another name or form in Linux 6.12.  The Kbuild
- * file has it included ahead of everything else.
+ * file has it included ahead of everything else, so it includes nothing itself.
  */
 #ifndef _MM_PAGE_REPORTING_COMPAT_H
 #define _MM_PAGE_REPORTING_COMPAT_H
-
-#include <linux/gfp.h>
-#include <linux/mmzone.h>
-#include <linux/page-isolation.h>
 
 #define timer_container_of	from_timer
 #define __folio_index		index
@@ -26,9 +22,6 @@
 #define init_pageblock_migratetype(page, type, isolate) \
 	set_pageblock_migratetype(page, type)
 
-#define start_isolate_page_range(start, end, mode) \
-	start_isolate_page_range(start, end, MIGRATE_MOVABLE, 0, GFP_KERNEL)
-#define undo_isolate_page_range(start, end) \
-	undo_isolate_page_range(start, end, MIGRATE_MOVABLE)
+#define PB_ISOLATE_MODE_OTHER	MIGRATE_MOVABLE, 0, GFP_KERNEL
 
 #endif /* _MM_PAGE_REPORTING_COMPAT_H */
