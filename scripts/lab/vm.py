@@ -33,6 +33,8 @@ KERNEL_TROUBLE = re.compile(
     r"inconsistent lock state|Bad page state|UBSAN|KASAN"
 )
 BOOT_SECONDS = 300
+# A process of tests that run side by side may be killed: its guests go with it.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 # A kernel that sees no timer interrupt in time does not boot; on a busy host it
 # may have to wait.
 NO_HURRY = "no_timer_check"
@@ -156,7 +158,7 @@ class Vm(Guest):
         errors = self.console.with_suffix(".qemu.log")
         with errors.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [*self._wrapper, QEMU, *chardevs, *self._command[1:]],
+                [*ENDS_WITH_US, *self._wrapper, QEMU, *chardevs, *self._command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
