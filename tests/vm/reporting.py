@@ -17,7 +17,7 @@ VIRTIO = "/sys/bus/virtio"
 BALLOON_DRIVER = f"{VIRTIO}/drivers/virtio_balloon"
 
 # A guard against hanging for ever, not a statement about speed.
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 
 # What the guest's own programs may keep pending, looking at it included.
 SMALL_FREES_KIB = 4096

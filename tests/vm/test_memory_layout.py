@@ -69,7 +69,7 @@ def test_memory_module_in_and_out(boot: Boot) -> None:
             wait_drained(vm)
             level = vm.rss_kib()
             with traced(vm, "page_reporting_entry") as entries:
-                vm.run("touch-free 1400", timeout=120)
+                vm.run("touch-free 1400", timeout=300)
                 wait_until(lambda: vm.rss_kib() <= level * 1.1, "memory returned")
             assert any(int(e["pfn"], 16) >= DIMM_PFN for e in entries)
             vm.remove_dimm("dimm")
