@@ -31,7 +31,7 @@ def configure(choice: tuple[bool, ...]) -> None:
         for part, chosen in zip(PARTS, choice)
         for word in ("--enable" if chosen else "--disable", f"PAGE_REPORTING_{part}")
     ]
-    tool = [paths.TREE / "scripts/config", "--file", config]
+    tool: list[str | Path] = [paths.TREE / "scripts/config", "--file", config]
     kernels.run([*tool, *switches], paths.TREE, KERNEL.log)
     kernels.run(kernels.make_command(KERNEL, "olddefconfig"), paths.TREE, KERNEL.log)
     found = kernels.symbols(config.read_text(encoding="utf-8"))

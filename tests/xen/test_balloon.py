@@ -8,19 +8,19 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import Start
+from lab.vm import Guest
+from lab.xen_host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BALLOON,
     books,
-    unbacked_kib,
-    unback_eagerly,
     meminfo_kib,
     number,
     settle,
     switch,
+    unback_eagerly,
+    unbacked_kib,
     wait_until,
 )
-from lab.vm import Guest
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 MIB = 256
 TARGET_MIB = 120

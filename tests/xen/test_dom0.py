@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
+from lab.xen_host import XenHost
 from unbacked import (
-    SYSFS,
-    unbacked_kib,
-    unback_eagerly,
+    backend,
     kernel_says,
     meminfo_kib,
     settle,
     switch,
+    unback_eagerly,
+    unbacked_kib,
     wait_until,
 )
-from lab.xen_host import XenHost
 
 PAGES_PER_MIB = 256
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import pytest
 from conftest import Start
+from lab.xen_host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BALLOON,
     books,
-    unbacked_kib,
-    unback_eagerly,
     number,
     settle,
     switch,
+    unback_eagerly,
+    unbacked_kib,
     wait_until,
 )
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 # What a program and the page cache may need for themselves.
 SMALL_KIB = 4 << 10

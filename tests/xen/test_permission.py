@@ -7,22 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Start
+from lab.vm import Guest
+from lab.xen_host import Domain, XenHost
 from unbacked import (
     BLOCK_KIB,
     SWITCH,
-    SYSFS,
+    backend,
     books,
-    unbacked_kib,
-    unback_eagerly,
     kernel_says,
     remove_node,
     set_node,
     settle,
     switch,
+    unback_eagerly,
+    unbacked_kib,
     wait_until,
 )
-from lab.vm import Guest
-from lab.xen_host import Domain, XenHost
 
 NONSENSE = ("", "much", "-1", "12 MiB", "0x1000", "99999999999999999999999")
 ALLOWED = "allowed are 0 for off or a limit in KiB"

@@ -8,18 +8,18 @@ from contextlib import ExitStack
 
 import pytest
 from conftest import Start
+from lab.xen_host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BALLOON,
     books,
-    unbacked_kib,
-    unback_eagerly,
     meminfo_kib,
     number,
     settle,
     switch,
+    unback_eagerly,
+    unbacked_kib,
     wait_until,
 )
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 # What the guest's own programs need and free meanwhile.
 NOISE_KIB = 8 << 10

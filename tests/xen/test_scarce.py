@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import pytest
 from conftest import Start
+from lab.xen_host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BLOCK_KIB,
     SWITCH,
     SYSFS,
+    backend,
     books,
-    unbacked_kib,
-    unback_eagerly,
     kernel_says,
     set_node,
     settle,
+    unback_eagerly,
+    unbacked_kib,
     wait_until,
 )
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
 
 # Xen needs some for itself, for a domain's page tables for example.
 XEN_NEEDS_MIB = 12

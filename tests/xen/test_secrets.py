@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from conftest import Start
-from unbacked import unback_eagerly, unbacked_kib, settle, switch, wait_until
 from lab.xen_host import Domain, XenHost
+from unbacked import settle, switch, unback_eagerly, unbacked_kib, wait_until
 
 MODULE = "/modules/leftovers.ko"
 PARAMETERS = "/sys/module/leftovers/parameters"
