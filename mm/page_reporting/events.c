@@ -155,11 +155,12 @@ static int fpr_pm_notify(struct notifier_block *nb, unsigned long event,
 static int fpr_oom_notify(struct notifier_block *nb, unsigned long unused,
 			  void *freed)
 {
-	unsigned long *pages = freed;
+	unsigned long *pages = freed, restored = 0;
 	struct zone *zone;
 
 	for_each_populated_zone(zone)
-		*pages += fpr_restore_for_oom(zone);
+		restored += fpr_restore_for_oom(zone);
+	*pages += restored;
 	return NOTIFY_OK;
 }
 

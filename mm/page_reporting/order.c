@@ -169,8 +169,8 @@ int fpr_rebuild(unsigned int order, bool pieces)
  */
 static unsigned int fpr_least_order(const struct fpr_backend *backend)
 {
-	return min(READ_ONCE(backend->prdev->least_order),
-		   (unsigned int)MAX_PAGE_ORDER);
+	return min_t(unsigned int, READ_ONCE(backend->prdev->least_order),
+		     MAX_PAGE_ORDER);
 }
 
 /* A backend that has to have larger blocks than @order, or NULL. */

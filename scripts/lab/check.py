@@ -34,6 +34,10 @@ CHECKPATCH_EXCEPTIONS = (
     # TRACE_EVENT() is laid out like this in every trace header of the kernel
     ("OPEN_ENDED_LINE", "include/trace/events/"),
     ("PARENTHESIS_ALIGNMENT", "include/trace/events/"),
+    # an argument more of a newer kernel is nothing to an older one, and one that
+    # takes the place of several cannot be in parentheses
+    ("MACRO_ARG_UNUSED", "mm/page_reporting/compat.h"),
+    ("COMPLEX_MACRO", "mm/page_reporting/compat.h"),
     # a macro that defines an attribute pastes its name several times
     ("MACRO_ARG_REUSE", "mm/page_reporting/sysfs.c"),
 )

@@ -124,7 +124,7 @@ static void test_amount(struct kunit *test)
 
 		KUNIT_EXPECT_EQ(test, want,
 				test_claim_pages(fake, GFP_ANY, amount->pages,
-					  &pages));
+						 &pages));
 		claimed += want;
 	}
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&pages), claimed);

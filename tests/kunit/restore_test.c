@@ -28,7 +28,7 @@
 
 /* Have that many blocks of @order unbacked. */
 static struct zone *unback(struct kunit *test, struct test_block **blocks,
-			 unsigned int order)
+			   unsigned int order)
 {
 	struct fake_backend *fake = test->priv;
 	unsigned int i;
@@ -313,7 +313,7 @@ static void test_range(struct kunit *test)
 	/* From within a block to within it: all of it is needed. */
 	KUNIT_EXPECT_EQ(test, 0,
 			fpr_restore_range(blocks[1]->pfn + 1,
-						     blocks[1]->pfn + 2));
+					  blocks[1]->pfn + 2));
 	for (i = 0; i < NR_BLOCKS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, is_restored(blocks[i]), i == 1,
 				    "block %u", i);
@@ -395,7 +395,7 @@ static void test_range_that_stays(struct kunit *test)
 	fake->restore_error = -ENOSPC;
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
 			fpr_restore_range(blocks[0]->pfn,
-						     blocks[0]->pfn + 1));
+					  blocks[0]->pfn + 1));
 	KUNIT_EXPECT_FALSE(test, is_restored(blocks[0]));
 }
 
@@ -615,12 +615,12 @@ static void test_private_is_clear(struct kunit *test)
 	fake->restore_step = 3;
 	KUNIT_EXPECT_EQ(test, -ENOMEM,
 			fpr_restore_range(block->pfn,
-						     block->pfn + BLOCK_PAGES));
+					  block->pfn + BLOCK_PAGES));
 	KUNIT_EXPECT_EQ(test, page_private(block->page + BIT(order)), 3);
 	fake->restore_error = 0;
 	KUNIT_EXPECT_EQ(test, 0,
 			fpr_restore_range(block->pfn,
-						     block->pfn + BLOCK_PAGES));
+					  block->pfn + BLOCK_PAGES));
 	for (i = BIT(order); i < 2 * BIT(order); i++)
 		KUNIT_EXPECT_TRUE(test, PageBuddy(block->page + i) ||
 				  !page_private(block->page + i));

@@ -30,7 +30,7 @@ static bool saw(struct kunit *test, const struct test_block *block,
 
 /* Have a block reported and taken again, so that as much will be retained. */
 static struct test_block *make_retained(struct kunit *test,
-				       unsigned int max_age_ms)
+					unsigned int max_age_ms)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;

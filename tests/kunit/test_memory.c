@@ -162,7 +162,7 @@ bool restore_one(struct zone *zone, unsigned int order,
 #ifdef CONFIG_PAGE_REPORTING_RESTORE
 /* Claim what is unbacked, as a balloon driver does. */
 unsigned long test_claim_pages(struct fake_backend *fake, gfp_t gfp,
-			unsigned long max_pages, struct list_head *pages)
+			       unsigned long max_pages, struct list_head *pages)
 {
 	unsigned long nr = page_reporting_claim(&fake->prdev, gfp, max_pages,
 						pages);

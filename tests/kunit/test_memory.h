@@ -44,7 +44,8 @@ bool restore_one(struct zone *zone, unsigned int order,
 		 unsigned int alloc_flags);
 unsigned long test_pages_astray(unsigned long pfn, unsigned long nr_pages);
 unsigned long test_claim_pages(struct fake_backend *fake, gfp_t gfp,
-			unsigned long max_pages, struct list_head *pages);
+			       unsigned long max_pages,
+			       struct list_head *pages);
 void test_return_claimed(struct list_head *pages);
 
 #endif /* _MM_PAGE_REPORTING_TEST_MEMORY_H */

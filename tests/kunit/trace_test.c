@@ -289,7 +289,7 @@ static void test_claimed(struct kunit *test)
 	fpr_set_enabled(false);
 	KUNIT_EXPECT_EQ(test, MAX_ORDER_NR_PAGES,
 			test_claim_pages(fake, GFP_KERNEL, MAX_ORDER_NR_PAGES,
-				  &pages));
+					 &pages));
 	test_return_claimed(&pages);
 	expect_agreement(test, FPR_CLAIMED);
 }

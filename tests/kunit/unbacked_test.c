@@ -354,7 +354,7 @@ static void test_limit(struct kunit *test)
 
 	unback(test, blocks);
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev,
-							   limit));
+							       limit));
 	KUNIT_EXPECT_LE(test, fpr_unbacked_pages(NULL), limit);
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_LE(test, fpr_unbacked_pages(NULL), limit);
@@ -362,7 +362,7 @@ static void test_limit(struct kunit *test)
 
 	/* It can be raised again. */
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev,
-							   2 * limit));
+							       2 * limit));
 	fake_run_pass(test, fake);
 	KUNIT_EXPECT_GT(test, fpr_unbacked_pages(NULL), limit);
 	KUNIT_EXPECT_LE(test, fpr_unbacked_pages(NULL), 2 * limit);
