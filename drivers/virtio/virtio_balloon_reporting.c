@@ -3,8 +3,8 @@
  * Free page reporting through the reporting virtqueue of virtio-balloon.
  *
  * The balloon driver calls start when the device is ready, in probe, and stop
- * before the device is reset, in remove.  The core calls report from its worker,
- * but not while the system sleeps.  Virtio specification 1.2, section
+ * before the device is reset, in remove.  The core calls report from its
+ * worker, but not while the system sleeps.  Virtio specification 1.2, section
  * 5.5.6.7 (Free Page Reporting): the driver puts free pages in the queue as
  * device-writable buffers, and must not use them before the device has used
  * the buffers.

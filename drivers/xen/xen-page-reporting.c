@@ -22,9 +22,9 @@
  * however far either got, and a single number describes it: page_private() of
  * the first page counts the pages that are back.
  *
- * To the domain's balloon, what is unbacked belongs to what is present, and leaves
- * it and comes back to it.  Only when the balloon has to give memory away itself
- * it claims what is unbacked, because that is with Xen already.
+ * To the domain's balloon, what is unbacked belongs to what is present, and
+ * leaves it and comes back to it.  Only when the balloon has to give memory
+ * away itself it claims what is unbacked, because that is with Xen already.
  */
 #define pr_fmt(fmt) "xen: page reporting: " fmt
 
@@ -336,7 +336,8 @@ unsigned long xen_page_reporting_claim(unsigned long nr_pages, gfp_t gfp,
 
 /*
  * Protects what follows, but for xpr_limit, and the registration.  Held while
- * memory is fetched, so never taken with the lock of the kernel parameters held.
+ * memory is fetched, so never taken with the lock of the kernel parameters
+ * held.
  */
 static DEFINE_MUTEX(xpr_mutex);
 

@@ -31,8 +31,8 @@
 #define PAGE_REPORTING_CAPACITY_MAX	1024
 
 /**
- * define PAGE_REPORTING_MERGE - the backend accepts entries that are no power of
- * two pages, so adjacent pageblocks become one entry
+ * define PAGE_REPORTING_MERGE - the backend accepts entries that are no power
+ * of two pages, so adjacent pageblocks become one entry
  */
 #define PAGE_REPORTING_MERGE		BIT(0)
 
@@ -75,15 +75,16 @@
  *		in.  Blocks that were reported are then unbacked: the core
  *		keeps them off the free lists until this callback has brought
  *		back the one of 2^@order pages at @page, which is an entry that
- *		was reported.  Called in any context in which memory is allocated:
- *		must not sleep nor allocate memory, may be entered on several
- *		processors at once for different blocks, and while @report
- *		runs for yet others.  The contents of the pages do not matter.
+ *		was reported.  Called in any context in which memory is
+ *		allocated: must not sleep nor allocate memory, may be entered on
+ *		several processors at once for different blocks, and while
+ *		@report runs for yet others.  The contents of the pages do not
+ *		matter.
  *
  *		A result of 0 says that every page of the block is backed by
- *		memory.  With a negative error code the block stays
- *		unbacked, and the core tries again later.  page_private() of @page, which is
- *		0 when a block is reported, says how many pages of the block
+ *		memory.  With a negative error code the block stays unbacked,
+ *		and the core tries again later.  page_private() of @page, which
+ *		is 0 when a block is reported, says how many pages of the block
  *		are back, and it is the callback that writes it.  These must be
  *		the last pages, because the core may split the block; of a part
  *		that is back already, only a result of 0 is asked for.

@@ -274,8 +274,8 @@ struct fpr_backend *fpr_backend_get(struct page_reporting_dev_info *prdev)
 }
 
 /*
- * All backends in an array that NULL ends, or NULL for no memory.  What a driver
- * registered may go while they are referenced.
+ * All backends in an array that NULL ends, or NULL for no memory.  What a
+ * driver registered may go while they are referenced.
  */
 struct fpr_backend **fpr_backends_get(void)
 {

@@ -31,8 +31,9 @@
 #endif
 
 /*
- * Memory that a batch takes off the free lists, but for its first entry.  A host
- * discards as much in a few milliseconds, and nobody misses it for so long.
+ * Memory that a batch takes off the free lists, but for its first entry.  A
+ * host discards as much in a few milliseconds, and nobody misses it for so
+ * long.
  */
 #define FPR_BATCH_PAGES		(SZ_256M >> PAGE_SHIFT)
 
@@ -165,8 +166,8 @@ bool fpr_entry_reported(const struct fpr_batch *batch, unsigned int i, int err)
 }
 
 /*
- * Is memory of a range in the batch?  Called with zone->lock held while the zone
- * has memory isolated.
+ * Is memory of a range in the batch?  Called with zone->lock held while the
+ * zone has memory isolated.
  */
 bool fpr_batch_overlaps(const struct fpr_batch *batch, unsigned long start_pfn,
 			unsigned long end_pfn)

@@ -30,8 +30,8 @@ struct scatterlist;
  * @retry_stamp: when entries that fail count as freed; may be ahead
  * @failed:	some entries were not reported
  *
- * Owned by the worker.  @isolated and @nr_isolated are written under zone->lock,
- * for those who want the memory.
+ * Owned by the worker.  @isolated and @nr_isolated are written under
+ * zone->lock, for those who want the memory.
  */
 struct fpr_batch {
 	struct scatterlist *sgl;

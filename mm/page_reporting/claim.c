@@ -2,8 +2,9 @@
 /*
  * Free page reporting: unbacked pages that a balloon driver claims.
  *
- * A balloon would have to allocate memory to give it to the hypervisor.  What is
- * unbacked is there already: it goes from the lists (unbacked.c) to the balloon.
+ * A balloon would have to allocate memory to give it to the hypervisor.  What
+ * is unbacked is there already: it goes from the lists (unbacked.c) to the
+ * balloon.
  */
 #include <linux/export.h>
 #include <linux/gfp.h>

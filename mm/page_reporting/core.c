@@ -2,9 +2,9 @@
 /*
  * Free page reporting: registration and the life cycle of backends.
  *
- * Backends call page_reporting_register() and page_reporting_unregister().  Every
- * zone of a backend's nodes has a tracker (struct fpr_zone), found through
- * fpr_table (table.c).
+ * Backends call page_reporting_register() and page_reporting_unregister().
+ * Every zone of a backend's nodes has a tracker (struct fpr_zone), found
+ * through fpr_table (table.c).
  *
  * Lock order:
  *
@@ -290,11 +290,11 @@ static void fpr_end_removal(struct fpr_backend *backend)
  * @prdev:	backend; one that is not registered is ignored
  *
  * When this function returns, all memory is back in the allocator, no callback
- * runs and none will.  Unbacked memory that the hypervisor does not give back is
- * lost to the system, with a message; a backend that can stay should call
- * page_reporting_limit_unbacked() before, which tells.  A callback that waits for
- * the hypervisor is waited for: it is up to the backend to end that wait first
- * if it has to.
+ * runs and none will.  Unbacked memory that the hypervisor does not give back
+ * is lost to the system, with a message; a backend that can stay should call
+ * page_reporting_limit_unbacked() before, which tells.  A callback that waits
+ * for the hypervisor is waited for: it is up to the backend to end that wait
+ * first if it has to.
  *
  * Context: Process context, may sleep.  Takes mem_hotplug_lock for reading and
  * an internal mutex; must not be called from the report callback.

@@ -183,8 +183,8 @@ unsigned int fpr_collect_stage(struct zone *zone, struct fpr_scan *scan,
 }
 
 /*
- * Isolate what one hold of zone->lock allows, from candidate *@done on.  Returns
- * false when no more can be isolated.
+ * Isolate what one hold of zone->lock allows, from candidate *@done on.
+ * Returns false when no more can be isolated.
  */
 static bool fpr_isolate_some(struct zone *zone, struct fpr_scan *scan,
 			     struct fpr_backend *backend, unsigned int nr,

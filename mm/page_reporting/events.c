@@ -2,9 +2,9 @@
 /*
  * Free page reporting: suspend, hibernation, kexec and running out of memory.
  *
- * While the system suspends no report may be under way, and what takes over its
- * memory needs all of it back.  fpr_mutex orders this against backends that come
- * and go.
+ * While the system suspends no report may be under way, and what takes over
+ * its memory needs all of it back.  fpr_mutex orders this against backends
+ * that come and go.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 

@@ -198,11 +198,12 @@ EXPORT_SYMBOL_GPL(page_reporting_flush);
  * @pages:	number of pages that were reported, also when an error is
  *		returned
  *
- * Like page_reporting_flush(), for a hypervisor that may have put memory behind
- * free pages by itself, as saving or migrating a guest can do: what was reported
- * before is reported again.  When it fails, the rest is reported later, as if it
- * had just been freed.  What a hypervisor keeps until it is restored is
- * left as it is.  Nothing of this counts as memory that was wanted again.
+ * Like page_reporting_flush(), for a hypervisor that may have put memory
+ * behind free pages by itself, as saving or migrating a guest can do: what was
+ * reported before is reported again.  When it fails, the rest is reported
+ * later, as if it had just been freed.  What a hypervisor keeps until it is
+ * restored is left as it is.  Nothing of this counts as memory that was wanted
+ * again.
  *
  * Context: As for page_reporting_flush().
  * Return: As page_reporting_flush().

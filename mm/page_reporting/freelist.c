@@ -86,8 +86,8 @@ unsigned long fpr_unusable_pages(struct zone *zone)
 }
 
 /*
- * Take a free list entry off its list.  Returns false if the zone is so short of
- * memory that it could not be allocated either.
+ * Take a free list entry off its list.  Returns false if the zone is so short
+ * of memory that it could not be allocated either.
  */
 bool fpr_isolate(struct page *buddy, unsigned int order)
 {
@@ -126,10 +126,10 @@ static void fpr_putback_healthy(struct fpr_range rest)
 }
 
 /*
- * Put what was isolated back, but for the pages that memory_failure() has marked
- * meanwhile: it does not find free pages that are isolated.  They stay out of
- * the allocator, with a reference as if it had found them.  A page that it marks
- * later is found free.
+ * Put what was isolated back, but for the pages that memory_failure() has
+ * marked meanwhile: it does not find free pages that are isolated.  They stay
+ * out of the allocator, with a reference as if it had found them.  A page that
+ * it marks later is found free.
  */
 void fpr_putback(const struct fpr_range *range)
 {

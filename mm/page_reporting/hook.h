@@ -7,9 +7,9 @@
  * not complete a block costs one load, compare and branch.
  *
  * Unbacked blocks, which the hypervisor has, are not in NR_FREE_PAGES.  An
- * allocation that finds a zone short has them restored: a no-op instruction while
- * no backend is registered that restores.  Those who show how much is free add
- * what is unbacked.
+ * allocation that finds a zone short has them restored: a no-op instruction
+ * while no backend is registered that restores.  Those who show how much is
+ * free add what is unbacked.
  */
 #ifndef _MM_PAGE_REPORTING_HOOK_H
 #define _MM_PAGE_REPORTING_HOOK_H

@@ -3,8 +3,8 @@
  * Free page reporting: memory hotplug.
  *
  * Memory that goes online is tracked, memory that is offline is forgotten, and
- * unbacked memory is restored before it goes offline.  The memory notifier calls
- * this with mem_hotplug_lock held for writing.
+ * unbacked memory is restored before it goes offline.  The memory notifier
+ * calls this with mem_hotplug_lock held for writing.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 

@@ -259,8 +259,8 @@ int fpr_set_piece_age(unsigned int ms)
 }
 
 /*
- * Has the hypervisor refused blocks of this order, so that the report that failed
- * is to be repeated with larger ones?
+ * Has the hypervisor refused blocks of this order, so that the report that
+ * failed is to be repeated with larger ones?
  *
  * A driver that does not know page_reporting_raise_order() writes to
  * page_reporting_order instead, as hv_balloon does up to Linux 7.3.

@@ -2,9 +2,9 @@
 /*
  * Free page reporting: the worker of a backend.
  *
- * A pass goes once through the zones of a backend and reports what is due, batch
- * by batch (cycle.c).  The timer of the backend starts it (backend.c).  Here is
- * which zones it looks at, when, and for how long.
+ * A pass goes once through the zones of a backend and reports what is due,
+ * batch by batch (cycle.c).  The timer of the backend starts it (backend.c).
+ * Here is which zones it looks at, when, and for how long.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 
@@ -119,8 +119,8 @@ static u32 fpr_end_zone_pass(struct zone *zone, const struct fpr_scan *scan)
 
 /*
  * Time to wait when a zone is short of memory.  For a backend that restores,
- * that is how it is once nothing more may be unbacked, for as long as nothing is
- * freed.
+ * that is how it is once nothing more may be unbacked, for as long as nothing
+ * is freed.
  */
 static u32 fpr_scarce_wait(const struct fpr_backend *backend,
 			   const struct fpr_scan *scan)
@@ -271,8 +271,8 @@ static int fpr_flush_result(const struct fpr_pass *pass)
 }
 
 /*
- * The work function of a backend: a pass, or a flush if one is asked for.  While
- * all backends are paused there is neither; resuming starts it again.
+ * The work function of a backend: a pass, or a flush if one is asked for.
+ * While all backends are paused there is neither; resuming starts it again.
  */
 void fpr_work(struct work_struct *work)
 {

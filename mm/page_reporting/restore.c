@@ -3,10 +3,10 @@
  * Free page reporting: getting unbacked blocks back from the hypervisor.
  *
  * When an allocation fails the watermark of a zone or finds nothing in it, the
- * allocator calls page_reporting_restore() before it goes on to another zone, to
- * reclaim or to compaction.  Whoever takes memory by address, memory hotplug,
- * and a limit that was lowered have blocks restored as well, and so do
- * hibernation, kexec and OOM (events.c).
+ * allocator calls page_reporting_restore() before it goes on to another zone,
+ * to reclaim or to compaction.  Whoever takes memory by address, memory
+ * hotplug, and a limit that was lowered have blocks restored as well, and so
+ * do hibernation, kexec and OOM (events.c).
  *
  * Restoring happens within an RCU read section, so unregistering waits for it.
  */
@@ -278,8 +278,9 @@ static int fpr_restore_at(struct page *page)
 }
 
 /*
- * Have no block of a range unbacked, for those who take memory by address.  They
- * have isolated the pageblocks, so nothing of them becomes unbacked meanwhile.
+ * Have no block of a range unbacked, for those who take memory by address.
+ * They have isolated the pageblocks, so nothing of them becomes unbacked
+ * meanwhile.
  *
  * Context: Process context, may sleep.
  * Return: 0, or the error of the backend if a block could not be restored.
@@ -504,7 +505,9 @@ void fpr_restore_detach(struct fpr_backend *backend)
 		       backend->name, lost << (PAGE_SHIFT - 10));
 }
 
-/* Have allocations ask for unbacked memory while there is a backend with any. */
+/*
+ * Have allocations ask for unbacked memory while there is a backend with any.
+ */
 void fpr_restore_enable(const struct page_reporting_dev_info *prdev)
 {
 	if (prdev->restore)

@@ -4,8 +4,8 @@
  * again.
  *
  * A zone learns from what is freed and taken again how much of its free memory
- * to retain.  The hook and restoring feed it, under zone->lock; the worker asks.
- * The arithmetic is in reuse.c.
+ * to retain.  The hook and restoring feed it, under zone->lock; the worker
+ * asks.  The arithmetic is in reuse.c.
  */
 #include <linux/bitops.h>
 #include <linux/jiffies.h>
@@ -80,9 +80,9 @@ static void fpr_retain_less(struct fpr_zone *fz, unsigned long pages)
 }
 
 /*
- * Note how much of a zone is unused after so many pages were freed.  Returns how
- * much was freed and taken again at a time lately, to the nearest block, because
- * the kernel's count of free pages is not exact.
+ * Note how much of a zone is unused after so many pages were freed.  Returns
+ * how much was freed and taken again at a time lately, to the nearest block,
+ * because the kernel's count of free pages is not exact.
  */
 static unsigned long fpr_note_unused(struct fpr_zone *fz, unsigned long freed)
 {

@@ -2,8 +2,8 @@
 /*
  * Free page reporting: how memory is used again.
  *
- * Pure functions of their arguments, so that KUnit can try every case.  retain.c
- * calls them; none takes or needs a lock.
+ * Pure functions of their arguments, so that KUnit can try every case.
+ * retain.c calls them; none takes or needs a lock.
  */
 #include <linux/limits.h>
 #include <linux/minmax.h>
@@ -98,7 +98,7 @@ unsigned long fpr_reuse_peak_note(struct fpr_reuse_peak *peak,
 	low = min(peak->low[0], peak->low[1]);
 	high = max(peak->high[0], peak->high[1]);
 	if (free < low) {
-		/* All that rose has fallen; what falls further was not freed. */
+		/* All that rose has fallen; the rest was not freed. */
 		fall = high - low;
 		peak->high[0] = free;
 		peak->high[1] = free;

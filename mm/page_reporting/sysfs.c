@@ -4,8 +4,8 @@
  * /sys/kernel/mm/page_reporting/, one value a file, described in
  * Documentation/ABI/testing/sysfs-kernel-mm-page-reporting.
  *
- * A tunable takes effect with the next pass, which a write starts.  Each backend
- * has a directory, which has a reference to it.
+ * A tunable takes effect with the next pass, which a write starts.  Each
+ * backend has a directory, which has a reference to it.
  */
 #define pr_fmt(fmt) "page_reporting: " fmt
 

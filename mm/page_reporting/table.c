@@ -285,8 +285,8 @@ int fpr_await_batch_at(struct zone *zone, unsigned long start_pfn,
 /* === Sums over all zones === */
 
 /*
- * Add up what @pages returns for the tracker of each zone of @backend, or of all
- * if that is NULL.
+ * Add up what @pages returns for the tracker of each zone of @backend, or of
+ * all if that is NULL.
  */
 static unsigned long fpr_sum(const struct fpr_backend *backend,
 			     unsigned long (*pages)(const struct fpr_zone *fz))

@@ -8,9 +8,9 @@
  * of the bits that are set.
  *
  * Everything here is arithmetic on bits and stamps.  Callers hold zone->lock,
- * but for fpr_collect(), which reads under RCU what may change under it; what is
- * collected is checked again under the lock.  The hook in the allocator calls
- * fpr_mark_freed(), the worker in cycle.c most of the rest; table.c and
+ * but for fpr_collect(), which reads under RCU what may change under it; what
+ * is collected is checked again under the lock.  The hook in the allocator
+ * calls fpr_mark_freed(), the worker in cycle.c most of the rest; table.c and
  * hotplug.c build and tear down.
  */
 #include <linux/bitmap.h>
@@ -161,8 +161,8 @@ static unsigned long fpr_run_bits(const struct fpr_zone *fz, unsigned long pfn,
 }
 
 /*
- * Take the next part off @rest, but for those where there is no memory.  Returns
- * whether there was one.
+ * Take the next part off @rest, but for those where there is no memory.
+ * Returns whether there was one.
  */
 bool fpr_next_part(struct fpr_zone *fz, struct fpr_range *rest,
 		   struct fpr_part *part)

@@ -19,8 +19,8 @@ struct fpr_tunables fpr_tunables __read_mostly = {
 	 */
 	.age_ms = 500,
 	/*
-	 * A job that repeats, as a build does, pauses for a few seconds at most.
-	 * After this time its memory is better used by others.
+	 * A job that repeats, as a build does, pauses for a few seconds at
+	 * most.  After this time its memory is better used by others.
 	 */
 	.max_age_ms = 10000,
 	/*
@@ -36,8 +36,8 @@ struct fpr_tunables fpr_tunables __read_mostly = {
 	 */
 	.unbacked_reserve_percent = 5,
 	/*
-	 * A pass over less costs more processor time than the memory is worth to
-	 * the host for a second; and nobody misses it for a second.
+	 * A pass over less costs more processor time than the memory is worth
+	 * to the host for a second; and nobody misses it for a second.
 	 */
 	.threshold_kb = 8192,
 	.max_delay_ms = 1000,

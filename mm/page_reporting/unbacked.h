@@ -19,8 +19,8 @@ struct fpr_batch;
 struct fpr_range;
 
 /*
- * The order of the unbacked block that begins with @page, while it is one: it is
- * kept where a folio has its index.
+ * The order of the unbacked block that begins with @page, while it is one: it
+ * is kept where a folio has its index.
  */
 static inline unsigned int fpr_unbacked_order(const struct page *page)
 {

@@ -165,7 +165,8 @@ static void expect_well_formed(struct kunit *test, bool merge)
 				      (merge && is_whole_pageblocks(entry)),
 				      "%lu pages at %lu", entry->nr_pages,
 				      entry->pfn);
-		KUNIT_EXPECT_EQ(test, entry->pfn / TEST_BORDER_PAGES, last / TEST_BORDER_PAGES);
+		KUNIT_EXPECT_EQ(test, entry->pfn / TEST_BORDER_PAGES,
+				last / TEST_BORDER_PAGES);
 	}
 }
 

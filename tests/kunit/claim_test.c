@@ -67,7 +67,8 @@ static void expect_rest(struct kunit *test, struct test_block **blocks,
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), unbacked);
-	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, 0,
+			page_reporting_limit_unbacked(&fake->prdev, 0));
 	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);
 	KUNIT_EXPECT_EQ(test, fake->restored, unbacked);
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
@@ -120,7 +121,8 @@ static void test_amount(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < amount->times; i++) {
-		unsigned long want = min(amount->pages, UNBACKED_PAGES - claimed);
+		unsigned long want = min(amount->pages,
+					 UNBACKED_PAGES - claimed);
 
 		KUNIT_EXPECT_EQ(test, want,
 				test_claim_pages(fake, GFP_ANY, amount->pages,
@@ -133,7 +135,10 @@ static void test_amount(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), UNBACKED_PAGES - claimed);
 	KUNIT_EXPECT_EQ(test, claimed_pages() - before, claimed);
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(zone), managed - claimed);
-	/* Unbacked pages are not in it, but for what the system frees meanwhile. */
+	/*
+	 * Unbacked pages are not in it, but for what the system frees
+	 * meanwhile.
+	 */
 	risen = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free;
 	KUNIT_EXPECT_LT(test, abs(risen), (long)BLOCK_PAGES / 2);
 

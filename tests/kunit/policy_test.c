@@ -67,7 +67,9 @@ static void test_due_when_foretold(struct kunit *test)
 
 /* === Retaining === */
 
-/* Blocks younger than age and slack together pass as long as the quota lasts. */
+/*
+ * Blocks younger than age and slack together pass as long as the quota lasts.
+ */
 static void test_retained(struct kunit *test)
 {
 	struct fpr_scan scan = {

@@ -269,7 +269,10 @@ static void test_isolated_while_reported(struct kunit *test)
 	KUNIT_EXPECT_GT(test, after - before, MAX_ORDER_NR_PAGES * 3L / 4);
 }
 
-/* Half of a pageblock is isolated; the other half is the kernel's and stays so. */
+/*
+ * Half of a pageblock is isolated; the other half is the kernel's and stays
+ * so.
+ */
 static void test_pageblock_keeps_its_type(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: KUnit tests of how unbacked blocks come back: for whom, in
- * which order, and what happens when the hypervisor does not give them.
+ * Free page reporting: KUnit tests of how unbacked blocks come back: for whom,
+ * in which order, and what happens when the hypervisor does not give them.
  *
  * Allocations use up the real memory of the machine until they need what is
  * unbacked.
@@ -138,8 +138,8 @@ static void free_all(struct list_head *pages, unsigned int order)
 }
 
 /*
- * Allocate until only @left pages are unbacked.  Returns how many allocations got
- * what is the hypervisor's.
+ * Allocate until only @left pages are unbacked.  Returns how many allocations
+ * got what is the hypervisor's.
  */
 static unsigned long use_up(struct kunit *test, struct list_head *pages,
 			    unsigned long left)
@@ -160,9 +160,9 @@ static unsigned long use_up(struct kunit *test, struct list_head *pages,
 }
 
 /*
- * Allocate until the last unbacked block is back.  None of what was allocated may
- * be the hypervisor's, and reclaim must not have begun while there were blocks
- * to restore.  The last ones may be in the hands of other processors.
+ * Allocate until the last unbacked block is back.  None of what was allocated
+ * may be the hypervisor's, and reclaim must not have begun while there were
+ * blocks to restore.  The last ones may be in the hands of other processors.
  */
 static void test_demand(struct kunit *test)
 {
@@ -293,7 +293,9 @@ static void test_lowmem_reserve(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, page_reporting_restore(zone, 0, 0, higher));
 }
 
-/* Nothing is for those who may not wait for zone->lock, where there are such. */
+/*
+ * Nothing is for those who may not wait for zone->lock, where there are such.
+ */
 static void test_no_lock(struct kunit *test)
 {
 	struct test_block *blocks[NR_BLOCKS];
@@ -362,7 +364,9 @@ static void test_failure_backs_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake->strays, 0);
 }
 
-/* Without memory from the hypervisor an allocation fails, and no hole is used. */
+/*
+ * Without memory from the hypervisor an allocation fails, and no hole is used.
+ */
 static void test_allocation_fails_cleanly(struct kunit *test)
 {
 	const struct demand demand = {
@@ -530,7 +534,8 @@ static void test_limit_bit_by_bit(struct kunit *test)
 	unback(test, blocks, MAX_PAGE_ORDER);
 	fake->restore_error = -ENOMEM;
 	fake->restore_step = BLOCK_PAGES / 4;
-	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, 0,
+			page_reporting_limit_unbacked(&fake->prdev, 0));
 	KUNIT_EXPECT_EQ(test, count_restored(blocks), NR_BLOCKS);
 }
 

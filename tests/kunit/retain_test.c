@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free page reporting: KUnit tests of memory that is retained because it will be
- * wanted again.
+ * Free page reporting: KUnit tests of memory that is retained because it will
+ * be wanted again.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>

@@ -315,7 +315,9 @@ static void mark_reported(struct bench *b, unsigned int nr)
 	}
 }
 
-/* A histogram is only taken while memory is held back: the most a pass can do. */
+/*
+ * A histogram is only taken while memory is held back: the most a pass can do.
+ */
 static bool tracker_pass(struct bench *b)
 {
 	struct fpr_scan scan = { .now = jiffies, .next = FPR_NEVER };

@@ -137,7 +137,9 @@ static long seen(enum fpr_counter counter)
 	return atomic_long_read(&tally.seen[counter]);
 }
 
-/* When the backend has gone, events and counters agree, with some of @counter. */
+/*
+ * When the backend has gone, events and counters agree, with some of @counter.
+ */
 static void expect_agreement(struct kunit *test, enum fpr_counter counter)
 {
 	unsigned int i;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Free page reporting: KUnit tests of blocks that the hypervisor keeps: what
- * is unbacked, how it counts, how much of it there may be, and who goes without.
+ * is unbacked, how it counts, how much of it there may be, and who goes
+ * without.
  *
  * The fake backend remembers what it was given and complains about every
  * restore of something else.
@@ -120,7 +121,10 @@ static void test_available(struct kunit *test)
 	KUNIT_EXPECT_LT(test, abs(available - unbacked), (long)BLOCK_PAGES / 2);
 }
 
-/* Entries that failed are free as before; those of the same batch are unbacked. */
+/*
+ * Entries that failed are free as before; those of the same batch are
+ * unbacked.
+ */
 static void test_partial_failure(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
@@ -172,14 +176,17 @@ static void test_rest_is_put_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, count_unbacked(block->pfn, quarter));
 	KUNIT_EXPECT_EQ(test, quarter,
 			count_unbacked(block->pfn + quarter, quarter));
-	KUNIT_EXPECT_EQ(test, 0, count_unbacked(block->pfn + 2 * quarter, quarter));
+	KUNIT_EXPECT_EQ(test, 0,
+			count_unbacked(block->pfn + 2 * quarter, quarter));
 	KUNIT_EXPECT_EQ(test, quarter,
 			count_unbacked(block->pfn + 3 * quarter, quarter));
 	KUNIT_EXPECT_EQ(test, 2 * quarter,
 			test_pages_astray(block->pfn, BLOCK_PAGES));
 }
 
-/* A change of the order neither loses what is unbacked nor counts it as used. */
+/*
+ * A change of the order neither loses what is unbacked nor counts it as used.
+ */
 static void test_order_change(struct kunit *test)
 {
 	struct fake_backend *fake = test->priv;
@@ -226,20 +233,24 @@ static void test_accounting(struct kunit *test)
 	zone = page_zone(blocks[0]->page);
 	unbacked = fpr_unbacked_in(zone);
 	KUNIT_EXPECT_EQ(test, unbacked, fpr_unbacked_pages(NULL));
-	KUNIT_EXPECT_EQ(test, unbacked, page_reporting_unbacked_on(NUMA_NO_NODE));
-	KUNIT_EXPECT_EQ(test, unbacked, page_reporting_unbacked_on(zone_to_nid(zone)));
+	KUNIT_EXPECT_EQ(test, unbacked,
+			page_reporting_unbacked_on(NUMA_NO_NODE));
+	KUNIT_EXPECT_EQ(test, unbacked,
+			page_reporting_unbacked_on(zone_to_nid(zone)));
 
 	free = zone_page_state_snapshot(zone, NR_FREE_PAGES);
 	shown = shown_free_pages();
 	/* With room for what the system frees and takes meanwhile. */
 	KUNIT_EXPECT_TRUE(test, zone_watermark_ok(zone, 0, free * 3 / 4, 0,
 						  ALLOC_CMA));
-	KUNIT_EXPECT_FALSE(test, zone_watermark_ok(zone, 0, free + unbacked / 2, 0,
+	KUNIT_EXPECT_FALSE(test, zone_watermark_ok(zone, 0,
+						   free + unbacked / 2, 0,
 						   ALLOC_CMA));
 
 	/* Nothing is counted twice or lost on the way there and back. */
 	restore_everything(test, zone);
-	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free - unbacked;
+	change = zone_page_state_snapshot(zone, NR_FREE_PAGES) - free -
+		 unbacked;
 	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
 	change = shown_free_pages() - shown;
 	KUNIT_EXPECT_LT(test, abs(change), (long)BLOCK_PAGES / 2);
@@ -286,7 +297,8 @@ static void test_count_of_free_pages(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, restore_one(zone, 0, 0));
 	KUNIT_EXPECT_TRUE(test, fake_wait(counts_what_can_be_had, zone));
 	fake->restore_error = 0;
-	KUNIT_EXPECT_EQ(test, 0, page_reporting_limit_unbacked(&fake->prdev, 0));
+	KUNIT_EXPECT_EQ(test, 0,
+			page_reporting_limit_unbacked(&fake->prdev, 0));
 	KUNIT_EXPECT_TRUE(test, fake_wait(counts_what_can_be_had, zone));
 }
 
