@@ -11,7 +11,7 @@
  *
  * So a batch that the device has is never given back before the device has
  * acknowledged it or was reset; a discard that comes late would hit a page in
- * use.  A device that stays silent holds one batch until it is removed.
+ * use.  A device that stays silent keeps one batch until it is removed.
  */
 #include <linux/errno.h>
 #include <linux/jiffies.h>
@@ -87,10 +87,15 @@ static int virtballoon_reporting_submit(struct virtballoon_reporting *vbr,
 {
 	int err;
 
-	/* There is no queue if the device did not come back from suspend. */
-	if (READ_ONCE(vbr->stopping) || !vbr->vq)
+	if (READ_ONCE(vbr->stopping))
 		return -EAGAIN;
-	/* The queue is empty, and a batch was chosen to fit. */
+	/* The device did not come back when the system woke up. */
+	if (!vbr->vq)
+		return -ENODEV;
+	/* Nor need the queue be as long as it was.  Fewer entries may fit. */
+	if (nents > virtqueue_get_vring_size(vbr->vq))
+		return -EAGAIN;
+	/* The queue is empty. */
 	err = virtqueue_add_inbuf(vbr->vq, sg, nents, vbr,
 				  GFP_NOWAIT | __GFP_NOWARN);
 	/* No memory to map or describe the batch now: a later one may fit. */

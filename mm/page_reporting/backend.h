@@ -43,7 +43,7 @@ struct kobject;
  * @wake:	arms @timer for those who must not
  * @wake_at:	A: the time for that, in jiffies, 0 for none
  * @work:	the pass
- * @wq:		C: freezable, so that nothing is isolated during suspend
+ * @wq:		C: freezable, because Xen suspends without a PM notifier
  * @batch_count: W: odd while a batch has memory off the free lists
  * @batch_over:	woken up when it is all back
  * @next_slot:	W: zone with which the next pass begins, as an index of fpr_table

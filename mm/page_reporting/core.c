@@ -8,8 +8,9 @@
  *
  * Lock order:
  *
+ *	fpr_flush_mutex
  *	mem_hotplug_lock
- *	    fpr_mutex: fpr_backends, fpr_table, the order
+ *	    fpr_mutex: fpr_backends, fpr_table, the order, directories in sysfs
  *	        zone->lock (interrupts off): a tracker and its segments, what is
  *			isolated, what is unbacked
  *
@@ -121,6 +122,8 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	if (!backend)
 		return NULL;
 	backend->prdev = prdev;
+	/* The hypervisor may be another one than last time. */
+	prdev->least_order = 0;
 	backend->name = kstrdup_const(fpr_name(prdev), GFP_KERNEL);
 	backend->restores = prdev->restore;
 	backend->nodes = prdev->nodes ? *prdev->nodes : node_possible_map;

@@ -250,9 +250,11 @@ static unsigned int fpr_isolate_stage(struct zone *zone, struct fpr_scan *scan,
 static int fpr_call(struct fpr_backend *backend)
 {
 	struct page_reporting_dev_info *prdev = backend->prdev;
+	unsigned int order = READ_ONCE(page_reporting_order);
 	struct fpr_batch *batch = &backend->batch;
 	int err = prdev->report(prdev, batch->sgl, batch->nr_entries);
 
+	fpr_note_written_order(backend, order);
 	if (err <= 0)
 		return err;
 	pr_err("backend %s returned %d from its report callback, allowed are 0 and negative error codes\n",
@@ -401,7 +403,7 @@ static void fpr_note_failed_entries(struct fpr_backend *backend,
 	pass->failed = true;
 }
 
-/* What failed went well when it was tried again, or is in use. */
+/* Nothing has failed since: what did was reported later, or is in use. */
 void fpr_forget_failed_entries(struct fpr_backend *backend)
 {
 	u32 late = (u32)jiffies - backend->entry_retry_at;

@@ -91,12 +91,15 @@ static void fpr_resume(void)
 /**
  * page_reporting_resume() - go on after page_reporting_restore_all()
  *
- * For those who called page_reporting_restore_all(), and go on after all.
+ * For those who called page_reporting_restore_all(), and go on after all.  What
+ * was reported before is reported once more, because another kernel may have
+ * used it.
  *
  * Context: Process context, may sleep.  Takes an internal mutex.
  */
 void page_reporting_resume(void)
 {
+	fpr_forget_all();
 	fpr_resume();
 }
 

@@ -3,7 +3,7 @@
  * Free page reporting: what the allocator calls.
  *
  * The hook runs under zone->lock, in the path of every free that completes a
- * block: it marks, learns and wakes, and no more.
+ * block: it marks, accounts and wakes, and no more.
  */
 #include <linux/jump_label.h>
 #include <linux/lockdep.h>

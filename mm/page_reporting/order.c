@@ -259,41 +259,64 @@ int fpr_set_piece_age(unsigned int ms)
 }
 
 /*
- * Has the hypervisor refused blocks of this order, so that the report that
- * failed is to be repeated with larger ones?
- *
- * A driver that does not know page_reporting_raise_order() writes to
- * page_reporting_order instead, as hv_balloon does up to Linux 7.3.
+ * Take up what a driver wrote to page_reporting_order while it reported, where
+ * @before was: one that does not know page_reporting_raise_order() says so that
+ * its hypervisor refuses small blocks, as hv_balloon does up to Linux 7.3.
  */
-bool fpr_order_refused(const struct fpr_backend *backend)
+void fpr_note_written_order(struct fpr_backend *backend, unsigned int before)
 {
 	unsigned int written = READ_ONCE(page_reporting_order);
 
+	if (written == before)
+		return;
+	WRITE_ONCE(page_reporting_order, before);
 	if (written <= MAX_PAGE_ORDER && written > backend->order)
 		page_reporting_raise_order(backend->prdev, written);
+}
+
+/*
+ * Has the hypervisor refused blocks of this order, so that a report that failed
+ * is to be repeated with larger ones?
+ */
+bool fpr_order_refused(const struct fpr_backend *backend)
+{
 	return backend->order < fpr_least_order(backend);
+}
+
+/* A user may have chosen a larger one meanwhile. */
+static int fpr_raise_order(struct fpr_backend *backend)
+{
+	unsigned int least = fpr_least_order(backend);
+	int err;
+
+	lockdep_assert_held(&fpr_mutex);
+	if (!fpr_order_refused(backend))
+		return 0;
+	err = fpr_rebuild(least, fpr_tunables.piece_age_ms);
+	if (err)
+		pr_warn_ratelimited("cannot raise the order to %u: %pe\n",
+				    least, ERR_PTR(err));
+	else
+		pr_info("order %u, because the hypervisor of backend %s refuses less\n",
+			least, backend->name);
+	return err;
 }
 
 /* Raise the order to what the hypervisor of @backend accepts. */
 int fpr_sync_order(struct fpr_backend *backend)
 {
-	unsigned int least = fpr_least_order(backend);
 	int err;
 
-	if (READ_ONCE(backend->order) >= least)
+	if (!fpr_order_refused(backend))
 		return 0;
 	get_online_mems();
 	mutex_lock(&fpr_mutex);
-	err = fpr_rebuild(least, fpr_tunables.piece_age_ms);
+	err = fpr_raise_order(backend);
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	if (err) {
-		pr_warn_ratelimited("cannot raise the order to %u: %pe\n",
-				    least, ERR_PTR(err));
-		fpr_schedule(backend, HZ);
-	} else {
-		pr_info("order %u, because the hypervisor of backend %s refuses less\n",
-			least, backend->name);
+		backend->backoff = HZ;
+		backend->retry_at = jiffies + HZ;
 	}
 	return err;
 }

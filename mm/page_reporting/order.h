@@ -16,6 +16,7 @@ unsigned int fpr_current_order(void);
 int fpr_rebuild(unsigned int order, bool pieces);
 int fpr_set_order(unsigned int order);
 int fpr_set_piece_age(unsigned int ms);
+void fpr_note_written_order(struct fpr_backend *backend, unsigned int before);
 bool fpr_order_refused(const struct fpr_backend *backend);
 int fpr_sync_order(struct fpr_backend *backend);
 

@@ -32,10 +32,16 @@
 #include "words.h"
 
 /*
- * A pass that takes longer ends and starts again, so that a large guest that
- * drains does not keep the system from freezing.
+ * A pass that takes longer ends and starts again: while it runs, tasks cannot
+ * be frozen, and a large guest may have much to report.
  */
 #define FPR_PASS_TIME		HZ
+
+/*
+ * Where all that may be unbacked is, a look in vain costs as much as any, and
+ * what is freed meanwhile is seen by the hook.
+ */
+#define FPR_SCARCE_WAIT		((u32)(10 * HZ))
 
 /* Why the backend must not be called, or 0. */
 static int fpr_may_report(const struct fpr_backend *backend)
@@ -122,10 +128,9 @@ static u32 fpr_end_zone_pass(struct zone *zone, const struct fpr_scan *scan)
  * that is how it is once nothing more may be unbacked, for as long as nothing
  * is freed.
  */
-static u32 fpr_scarce_wait(const struct fpr_backend *backend,
-			   const struct fpr_scan *scan)
+static u32 fpr_scarce_wait(const struct fpr_backend *backend)
 {
-	return backend->restores ? max(scan->ceiling, FPR_RETRY) : FPR_RETRY;
+	return backend->restores ? FPR_SCARCE_WAIT : FPR_RETRY;
 }
 
 /*
@@ -155,7 +160,7 @@ static u32 fpr_drain_zone(struct fpr_backend *backend, struct zone *zone,
 				scan->next = min(scan->next, scan->age +
 						 backend->entry_backoff);
 		} else if (done < nr) {
-			return fpr_scarce_wait(backend, scan);
+			return fpr_scarce_wait(backend);
 		}
 		cond_resched();
 	}
@@ -288,9 +293,12 @@ void fpr_work(struct work_struct *work)
 		return;
 	if (pass.flush)
 		pass.pages = backend->flush_part;
-	pass.err = fpr_sync_order(backend) ?: fpr_may_report(backend);
-	if (!pass.err && (pass.flush || fpr_backoff_over(backend)))
-		fpr_pass_zones(backend, &pass);
+	pass.err = fpr_may_report(backend);
+	if (!pass.err && (pass.flush || fpr_backoff_over(backend))) {
+		pass.err = fpr_sync_order(backend);
+		if (!pass.err)
+			fpr_pass_zones(backend, &pass);
+	}
 	fpr_enforce_limit(backend);
 	if (pass.flush && pass.paused)
 		backend->flush_part = pass.pages;

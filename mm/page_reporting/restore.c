@@ -84,8 +84,8 @@ static void fpr_release(struct zone *zone, struct fpr_backend *backend,
 
 /*
  * The block did not come back.  If a part of it did, the next attempt goes on
- * with it; else others, and other orders, come first, because the hypervisor
- * may have memory for them.
+ * with it.  If not, all others are tried before it, because the hypervisor may
+ * have memory for one of another order.
  */
 static void fpr_relink(struct zone *zone, struct page *page, bool progress)
 {

@@ -37,7 +37,10 @@ static u32 fpr_window_length(void)
 	return msecs_to_jiffies(READ_ONCE(fpr_tunables.max_age_ms));
 }
 
-/* What nobody uses: the hypervisor and the worker have some of it. */
+/*
+ * What nobody uses: the hypervisor and the worker have some of it.  The kernel's
+ * counters are exact to some ten pages for each processor.
+ */
 static unsigned long fpr_unused_pages(const struct fpr_zone *fz)
 {
 	return zone_page_state(fz->zone, NR_FREE_PAGES) +
@@ -98,7 +101,10 @@ static unsigned long fpr_note_unused(struct fpr_zone *fz, unsigned long freed)
 			  fpr_block_pages(fz));
 }
 
-/* The host had to back so many pages: how many had been reported lately? */
+/*
+ * The host had to back so many pages.  Those that had been reported lately need
+ * not have been.
+ */
 static void fpr_note_backed(struct fpr_zone *fz, unsigned long backed,
 			    unsigned long reused)
 {

@@ -271,7 +271,6 @@ static const struct attribute_group fpr_group = {
 
 /* === Counters, of all backends and of each === */
 
-/* In the order of enum fpr_counter. */
 static const char * const fpr_counter_names[] = {
 	[FPR_REPORTED]	= "reported_kb",
 	[FPR_FLUSHED]	= "flushed_kb",

@@ -4,8 +4,8 @@
  *
  * Every zone of a backend's nodes has a tracker, found through fpr_table.  Here
  * they are built, exchanged when the order changes, made longer when memory
- * comes, and removed.  core.c calls that when backends come and go, hotplug.c
- * when memory does, both with fpr_mutex and mem_hotplug_lock held.
+ * comes, and removed.  core.c and order.c call that when backends and the
+ * order change, hotplug.c when memory does, all with fpr_mutex and mem_hotplug_lock held.
  */
 #include <linux/list.h>
 #include <linux/lockdep.h>

@@ -8,10 +8,10 @@
  * of the bits that are set.
  *
  * Everything here is arithmetic on bits and stamps.  Callers hold zone->lock,
- * but for fpr_collect(), which reads under RCU what may change under it; what
- * is collected is checked again under the lock.  The hook in the allocator
- * calls fpr_mark_freed(), the worker in cycle.c most of the rest; table.c and
- * hotplug.c build and tear down.
+ * but for fpr_collect() and retain.c, which read under RCU what may change
+ * under them; what is collected is checked again under the lock.  The hook in
+ * the allocator calls fpr_mark_freed(), the worker in cycle.c most of the rest;
+ * table.c and hotplug.c build and tear down.
  */
 #include <linux/bitmap.h>
 #include <linux/init.h>
@@ -194,7 +194,7 @@ static void fpr_set_pending(struct fpr_zone *fz, unsigned long index,
 	/* Before the bits: the collect stage must not see an old stamp. */
 	for_each_set_bit(bit, &bits, FPR_SEGMENT_BLOCKS)
 		WRITE_ONCE(segment->stamp[bit], now);
-	smp_wmb(); /* pairs with smp_rmb() in fpr_collect() */
+	smp_wmb(); /* pairs with smp_rmb() where the stamps are read */
 	segment->reported &= ~bits;
 	segment->fresh &= ~bits;
 	if (!fresh)

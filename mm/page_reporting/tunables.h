@@ -9,7 +9,7 @@
 #include <linux/limits.h>
 #include <linux/types.h>
 
-/* Counters, in the order of fpr_counter_names. */
+/* What is counted. */
 enum fpr_counter {
 	FPR_REPORTED,		/* pages that a backend reported */
 	FPR_FLUSHED,		/* those of them that a flush asked for */

@@ -41,7 +41,7 @@ static inline bool fpr_is_unbacked(struct page *page)
 #ifdef CONFIG_PAGE_REPORTING_RESTORE
 /**
  * struct fpr_unbacked - the unbacked blocks of a zone
- * @backend:	Z: which restores them, NULL if there is none
+ * @backend:	M: which restores them, NULL if there is none
  * @blocks:	Z: first pages of the blocks, by order, linked through page->lru
  * @nr_blocks:	Z: length of each of these lists
  * @nr_pages:	Z: number of pages in them
@@ -52,8 +52,8 @@ static inline bool fpr_is_unbacked(struct page *page)
  *		well
  * @retry_at:	Z: no allocation tries before, while @backoff is not 0
  *
- * Z: written under zone->lock.  @backend is also read under RCU, the numbers
- * without a lock.
+ * M: written under fpr_mutex, read under zone->lock and RCU.
+ * Z: written under zone->lock, the numbers also read without a lock.
  *
  * The first page of a block has its order, and in page->private how many of its
  * last pages are back.  It is PagePrivate until the block is whole again, and

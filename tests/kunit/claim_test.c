@@ -41,6 +41,17 @@ static struct zone *unback(struct kunit *test, struct test_block **blocks)
 	return page_zone(blocks[0]->page);
 }
 
+/* What the zones' counters say, which drift. */
+static unsigned long counted_pages(void)
+{
+	unsigned long pages = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		pages += zone_page_state_snapshot(zone, NR_UNBACKED);
+	return pages;
+}
+
 static unsigned long claimed_pages(void)
 {
 	return atomic_long_read(&fpr_total.n[FPR_CLAIMED]);
@@ -67,6 +78,7 @@ static void expect_rest(struct kunit *test, struct test_block **blocks,
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), unbacked);
+	KUNIT_EXPECT_EQ(test, counted_pages(), unbacked);
 	KUNIT_EXPECT_EQ(test, 0,
 			page_reporting_limit_unbacked(&fake->prdev, 0));
 	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), 0);

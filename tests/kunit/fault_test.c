@@ -612,6 +612,16 @@ static void check_order_refused(struct kunit *test, bool writes_order)
 	KUNIT_EXPECT_EQ(test, fpr_set_order(6), 0);
 	KUNIT_EXPECT_EQ(test, fpr_current_order(), 6);
 	fake_wait_quiet(test, fake);
+
+	/* The hypervisor may be another one when it is registered again. */
+	fake_unregister(test, fake);
+	fake->least_order = 0;
+	KUNIT_EXPECT_EQ(test, fpr_set_order(3), 0);
+	fake_register(test, fake);
+	fake_wait_quiet(test, fake);
+	KUNIT_EXPECT_EQ(test, fpr_current_order(), 3);
+	KUNIT_EXPECT_EQ(test, fpr_set_order(2), 0);
+	fake_wait_quiet(test, fake);
 }
 
 static void test_order_raised(struct kunit *test)

@@ -133,7 +133,8 @@ static void test_flush_anew(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
 }
 
-/* What a hypervisor keeps it has for certain. */
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+/* What is unbacked the hypervisor has for certain. */
 static void test_flush_anew_of_unbacked_blocks(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
@@ -146,6 +147,8 @@ static void test_flush_anew_of_unbacked_blocks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, page_reporting_flush_anew(&pages));
 	KUNIT_EXPECT_TRUE(test, saw(test, block, 1));
 }
+
+#endif
 
 /* === Refused and failed === */
 
@@ -324,7 +327,9 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_flush_reports_young_blocks),
 	KUNIT_CASE(test_flush_finds_single_pages),
 	KUNIT_CASE(test_flush_anew),
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
 	KUNIT_CASE(test_flush_anew_of_unbacked_blocks),
+#endif
 	KUNIT_CASE(test_flush_without_backend),
 	KUNIT_CASE(test_flush_while_disabled),
 	KUNIT_CASE_PARAM(test_flush_fails, error_gen_params),

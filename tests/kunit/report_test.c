@@ -353,6 +353,7 @@ static void test_counters_add_up(struct kunit *test)
 	KUNIT_EXPECT_GE(test, rise[FPR_PASSES], 2);
 }
 
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 /* Memory that is freed again soon after its report was given back in vain. */
 static void test_refaults_are_counted(struct kunit *test)
 {
@@ -375,6 +376,8 @@ static void test_refaults_are_counted(struct kunit *test)
 	KUNIT_EXPECT_LE(test, atomic_long_read(refaulted) - before,
 			2 * MAX_ORDER_NR_PAGES);
 }
+
+#endif
 
 /* A block that is in use again when its turn comes is skipped. */
 static void test_reused_block_is_skipped(struct kunit *test)
@@ -408,7 +411,9 @@ static struct kunit_case report_cases[] = {
 	KUNIT_CASE(test_pageblock_keeps_its_type),
 	KUNIT_CASE(test_adjacent_blocks_merge),
 	KUNIT_CASE(test_counters_add_up),
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 	KUNIT_CASE(test_refaults_are_counted),
+#endif
 	KUNIT_CASE(test_reused_block_is_skipped),
 	{}
 };

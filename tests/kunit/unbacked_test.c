@@ -449,6 +449,7 @@ static void test_reserve_is_kept(struct kunit *test)
 	KUNIT_EXPECT_GT(test, fpr_unbacked_pages(NULL), 0);
 }
 
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 /* Small blocks that somebody freed meanwhile count from now on. */
 static void note_free(struct zone *zone)
 {
@@ -458,7 +459,7 @@ static void note_free(struct zone *zone)
 }
 
 /* What was wanted back soon is retained from now on. */
-static void test_wanted_memory_is_learned(struct kunit *test)
+static void test_wanted_memory_is_retained(struct kunit *test)
 {
 	struct test_block *blocks[NR_BLOCKS];
 	atomic_long_t *refaulted = &fpr_total.n[FPR_REFAULTED];
@@ -479,6 +480,8 @@ static void test_wanted_memory_is_learned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(refaulted) - before,
 			BLOCK_PAGES);
 }
+
+#endif
 
 /* === Registration === */
 
@@ -557,7 +560,9 @@ static struct kunit_case unbacked_cases[] = {
 	KUNIT_CASE(test_limit_of_nobody),
 	KUNIT_CASE(test_lowered_limit),
 	KUNIT_CASE(test_reserve_is_kept),
-	KUNIT_CASE(test_wanted_memory_is_learned),
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
+	KUNIT_CASE(test_wanted_memory_is_retained),
+#endif
 	KUNIT_CASE(test_restored_on_unregister),
 	KUNIT_CASE(test_merge_is_refused),
 	KUNIT_CASE(test_pieces_are_refused),

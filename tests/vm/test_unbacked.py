@@ -108,7 +108,7 @@ def test_contents_survive(keeper: Vm) -> None:
     assert stat(keeper, "restored_kb") - restored >= 500 * KIB_PER_MIB
 
 
-def test_page_cache_counts_less_than_held_memory(keeper: Vm) -> None:
+def test_page_cache_counts_less_than_unbacked_memory(keeper: Vm) -> None:
     """Files in memory stay there while there is unbacked memory to be had."""
     keeper.run("mount -t tmpfs -o size=90% none /tmp")
     keeper.run("dd if=/dev/zero of=/tmp/file bs=1M count=1400", timeout=300)
@@ -163,10 +163,10 @@ def test_unload_without_memory(boot: Boot) -> None:
 
 
 def test_limits(keeper: Vm) -> None:
-    """A lowered limit is obeyed, and the reserve stays with the guest."""
+    """A lowered limit is enforced, and the reserve stays with the guest."""
     limit = 300 * KIB_PER_MIB
     tune(keeper, unbacked_max_kb=limit)
-    wait_until(lambda: unbacked_kib(keeper) <= limit, "the limit obeyed")
+    wait_until(lambda: unbacked_kib(keeper) <= limit, "the limit enforced")
     keeper.run("touch-free 700", timeout=300)
     unback(keeper, limit - 8 * KIB_PER_MIB)
     assert unbacked_kib(keeper) <= limit

@@ -195,9 +195,9 @@ TRACE_EVENT(page_reporting_restore,
 TRACE_EVENT(page_reporting_refault,
 
 	TP_PROTO(struct zone *zone, unsigned long backed,
-		 unsigned long refaulted, unsigned long reserve),
+		 unsigned long refaulted, unsigned long retained),
 
-	TP_ARGS(zone, backed, refaulted, reserve),
+	TP_ARGS(zone, backed, refaulted, retained),
 
 	TP_STRUCT__entry(
 		__field(int, nid)
@@ -213,7 +213,7 @@ TRACE_EVENT(page_reporting_refault,
 		__assign_str(zone);
 		__entry->backed_kb = backed << (PAGE_SHIFT - 10);
 		__entry->refaulted_kb = refaulted << (PAGE_SHIFT - 10);
-		__entry->retained_kb = reserve << (PAGE_SHIFT - 10);
+		__entry->retained_kb = retained << (PAGE_SHIFT - 10);
 		__entry->free_kb = zone_page_state(zone, NR_FREE_PAGES) <<
 				   (PAGE_SHIFT - 10);
 	),
