@@ -17,6 +17,7 @@ from reporting import (
     free_kib,
     leave_batch_at_host,
     managed_pages,
+    stat,
     tunable,
     unbind,
     wait_drained,
@@ -46,6 +47,25 @@ def test_suspend_and_resume(vm: Vm, level: str) -> None:
     assert vm.console_text().count(ENABLED) == enabled
     wait_free(vm, free, tolerance_kib=5 * 1024)
     assert_reports(vm)
+
+
+@pytest.mark.parametrize(("state", "anew"), [("freeze", False), ("disk", True)])
+def test_what_is_reported_anew(vm: Vm, state: str, anew: bool) -> None:
+    """After hibernation another kernel has used the memory, after suspend not."""
+    be_aggressive(vm)
+    vm.write("/sys/module/suspend/parameters/pm_test_delay", 1)
+    vm.write("/sys/power/pm_test", "freezer")
+    wait_drained(vm)
+    free, before = free_kib(vm), stat(vm, "reported_kb")
+    refaulted = stat(vm, "refaulted_kb")
+    vm.run(f"echo {state} >/sys/power/state", timeout=120)
+    wait_drained(vm)
+    again = stat(vm, "reported_kb") - before
+    if anew:
+        assert again > free // 2
+        assert stat(vm, "refaulted_kb") - refaulted < free // 10
+    else:
+        assert again < free // 2
 
 
 def log_time(vm: Vm, text: str) -> float:
