@@ -33,14 +33,16 @@ LONG_MS = 600000
 def test_freed_memory_returns(boot: Boot) -> None:
     """1 GiB freed in a guest of 2 GiB, all settings at their defaults.
 
-    Host memory falls to where it was before.
+    Host memory falls to where it was before, but for 5 % of what was freed: what
+    the per-CPU lists have, and blocks that something else has part of by then.
     """
     with boot("return") as vm:
         wait_drained(vm)
         before = vm.rss_kib()
         with in_use(vm, 1024):
             assert vm.rss_kib() > 1024 * KIB_PER_MIB
-        wait_until(lambda: vm.rss_kib() <= before * 1.1, f"RSS near {before} KiB")
+        level = before + 1024 * KIB_PER_MIB // 20
+        wait_until(lambda: vm.rss_kib() <= level, f"RSS at most {level} KiB")
 
 
 def test_small_pages_return(vm: Vm) -> None:
