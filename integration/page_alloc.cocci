@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Target: mm/page_alloc.c
-// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), cond_accept_memory() in get_page_from_freelist() and alloc_pages_bulk_noprof(), start_isolate_page_range() in alloc_contig_range_noprof() or alloc_contig_frozen_range_noprof()
-// Places: 8
+// Looks for: the include of page_reporting.h, the call of page_reporting_notify_free() in __free_one_page(), page_reported() in __del_page_from_free_list(), start_isolate_page_range() in alloc_contig_range_noprof() or alloc_contig_frozen_range_noprof()
+// Places: 5
 //
 // The hook learns which memory was freed, not only how far it merged.  What
 // was reported is remembered outside of struct page, so PageReported goes.
 //
-// Unbacked blocks are restored where unaccepted memory would be accepted, and when
-// somebody takes memory by address.
+// Who takes memory by address waits for the batch that has some of it.
 
 @include@
 @@
@@ -39,38 +38,6 @@ expression page;
 @@
 - if (page_reported(page))
 -	__ClearPageReported(page);
-
-@wanted depends on flag@
-identifier zone, alloc_flags, ac;
-expression order;
-@@
- get_page_from_freelist(..., int alloc_flags, const struct alloc_context *ac)
- {
- <...
- if (cond_accept_memory(zone, order, ...))
-	goto try_this_zone;
-+ if (page_reporting_restore(zone, order, alloc_flags, ac->highest_zoneidx))
-+	goto try_this_zone;
- ...>
- }
-
-@bulk depends on flag@
-identifier zone, alloc_flags, ac;
-expression order, flags;
-@@
- alloc_pages_bulk_noprof(...)
- {
-	...
-	struct alloc_context ac;
-	...
-	unsigned int alloc_flags = flags;
- <...
- if (cond_accept_memory(zone, order, ...))
-	goto retry_this_zone;
-+ if (page_reporting_restore(zone, order, alloc_flags, ac.highest_zoneidx))
-+	goto retry_this_zone;
- ...>
- }
 
 @contig depends on flag@
 identifier ret, start, end;
