@@ -538,6 +538,7 @@ static void step_next_due(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, range.nr_pages, (end - first) * tt->block_pages);
 }
 
+#ifdef CONFIG_PAGE_REPORTING_RETAIN
 static unsigned long count_pending(struct tracker_test *tt, u32 from, u32 to)
 {
 	unsigned long i, nr = 0;
@@ -549,7 +550,6 @@ static unsigned long count_pending(struct tracker_test *tt, u32 from, u32 to)
 	return nr;
 }
 
-#ifdef CONFIG_PAGE_REPORTING_RETAIN
 static void step_histogram(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
