@@ -27,11 +27,11 @@ SMALL_KUNITCONFIG = "mm/page_reporting/tests/small.kunitconfig"
 SMALL_UML = kernels.Kernel("kunit-small", paths.TREE, "obj-kunit-small", (), arch="um")
 
 
-def kunit(*arguments: str) -> int:
-    """Run kunit.py in the integrated tree."""
+def kunit(*arguments: str, tree: Path = paths.TREE) -> int:
+    """Run kunit.py in a kernel tree."""
     return subprocess.call(
         ["/usr/bin/python3", "tools/testing/kunit/kunit.py", *arguments],
-        cwd=paths.TREE,
+        cwd=tree,
         env=kernels.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
     )
@@ -44,7 +44,8 @@ def build(
     kernel.link()
     arguments = ["--kunitconfig", config, "--build_dir", kernel.output]
     arguments += [f"--kconfig_add={line}" for line in more]
-    code = kunit("config", *arguments, "--make_options", "CC=ccache gcc")
+    arguments += ["--make_options", "CC=ccache gcc"]
+    code = kunit("config", *arguments, tree=kernel.tree)
     if not code:
         kernels.make(kernel, "all", *variables)
     return code
@@ -56,8 +57,8 @@ def run(kernel: kernels.Kernel, config: str, arguments: list[str]) -> list[str]:
     result.unlink(missing_ok=True)
     code = build(kernel, config)
     if not code:
-        directory = ["--build_dir", kernel.output]
-        code = kunit("exec", *directory, f"--json={result}", *SUITES, *arguments)
+        options = ["--build_dir", kernel.output, f"--json={result}", *SUITES]
+        code = kunit("exec", *options, *arguments, tree=kernel.tree)
     seen: list[str] = []
     if result.exists():
         seen = list(outcomes(json.loads(result.read_text(encoding="utf-8"))))
