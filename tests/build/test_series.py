@@ -1,12 +1,73 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The patches of `make series` turn the stock kernel into the integrated one."""
+"""The patches of `make series`: they apply, and after each the kernel builds."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab import paths, series
+from lab import kernels, kunit, paths, series, series_plan, series_stage, series_trim
+from lab.series_stage import CORE, STAGE_TREE, Stages
+
+PATCHES = series_plan.load()
+STAGES = Stages(PATCHES)
+
+# As `make check` compiles what is integrated, and the other user of the API.
+PARTS = ("guest", "kunit", "bench", "check", "hyperv")
+FRAGMENTS = tuple(f"{part}.config" for part in PARTS)
+FRAGMENT = paths.BUILD / "stage.config"
+COMPILED = kernels.Kernel("stage", STAGE_TREE, "obj", (str(FRAGMENT),))
+UML = kernels.Kernel("stage-kunit", STAGE_TREE, "obj-kunit", (), arch="um")
+
+# Where a changed source is an object of the kernel.
+SOURCES = ("mm/", "drivers/", "fs/", "kernel/")
+
+# Whose KUnit suites run: the first, and one in the middle.  `make kunit` runs those
+# of the last.
+SUITES = (0, 6)
+
+
+def label(stage: int) -> str:
+    """Name a stage in the list of tests."""
+    return f"{stage + 1:02}"
+
+
+def users(header: str, stage: int) -> set[str]:
+    """Name the sources among what we change that include a header."""
+    included = f"<{header.removeprefix('include/')}>".encode()
+    return {
+        name
+        for name in STAGES.names
+        if name.endswith(".c") and included in (STAGES.content(name, stage) or b"")
+    }
+
+
+def objects(stage: int) -> list[str]:
+    """Name what has to be made to compile all that a patch touches."""
+    touched = {
+        name
+        for name in STAGES.differences(stage)
+        if STAGES.content(name, stage) is not None
+    }
+    for name in sorted(touched):
+        if name.startswith("include/"):
+            touched |= users(name, stage)
+    core = {CORE for name in touched if name.startswith(CORE)}
+    others = {
+        name.removesuffix(".c") + ".o"
+        for name in touched
+        if name.startswith(SOURCES) and name.endswith(".c")
+        if not name.startswith(CORE)
+    }
+    return sorted(core | others)
+
+
+def fragment(stage: int) -> str:
+    """Return the configuration of a stage: all that is ours, as far as it is there."""
+    asked = kernels.fragments_text(replace(COMPILED, fragments=FRAGMENTS))
+    ours = "\n".join(f"CONFIG_{symbol}=y" for symbol in STAGES.symbols)
+    return series_trim.settings(f"{asked}\n\n{ours}\n", STAGES.missing_symbols(stage))
 
 
 def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,18 +79,42 @@ def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
         monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
     monkeypatch.setattr(series, "OUTPUT", tmp_path / "series")
-    assert series.main() == 0
-    names = series.changed_files()
+    written = series.write(STAGES)
+    names = STAGES.names
     repository = tmp_path / "linux"
     repository.mkdir()
     series.git(repository, "init", "--quiet")
     series.copy(names, paths.STOCK_TREE, repository)
     series.commit(repository, "the stock kernel")
-    patches = sorted(series.OUTPUT.glob("*.patch"))
-    assert len(patches) > 3
-    series.git(repository, "am", "--quiet", *map(str, patches))
+    assert len(written) == len(PATCHES)
+    patches = [str(series.OUTPUT / name) for name in written]
+    series.git(repository, "am", "--quiet", *patches)
     for name in names:
         ours, applied = paths.TREE / name, repository / name
         assert applied.is_file() == ours.is_file(), name
         if ours.is_file():
             assert applied.read_bytes() == ours.read_bytes(), name
+
+
+@pytest.mark.parametrize("stage", range(len(PATCHES)), ids=label)
+def test_stage_compiles(stage: int) -> None:
+    """What a patch touches compiles without a warning, with later ones missing."""
+    targets = objects(stage)
+    if not targets:
+        assert stage == STAGES.last, "only the documents are not compiled"
+        return
+    with paths.locked("stage"):
+        series_stage.prepare(STAGES, stage)
+        FRAGMENT.write_text(fragment(stage), encoding="utf-8")
+        kernels.configure(COMPILED)
+        command = kernels.make_command(COMPILED, "W=1", "KCFLAGS=-Werror")
+        kernels.run([*command, *targets], COMPILED.tree, COMPILED.log)
+
+
+@pytest.mark.parametrize("stage", SUITES, ids=label)
+def test_suites_of_stage(stage: int) -> None:
+    """The KUnit suites that are there after a patch pass."""
+    with paths.locked("stage"):
+        series_stage.prepare(STAGES, stage)
+        seen = kunit.run(UML, kunit.KUNITCONFIG, [])
+    assert set(seen) == {"PASS"}
