@@ -43,6 +43,7 @@
 #include "batch.h"
 #include "cycle.h"
 #include "freelist.h"
+#include "hook.h"
 #include "order.h"
 #include "pieces.h"
 #include "policy.h"
