@@ -155,6 +155,10 @@ shell: image ## log in to a guest with our kernel
 series: tree ## write our changes to the kernel as patches: build/series
 	@$(LAB)/series.py
 
+.PHONY: series-test
+series-test: tree ## build each patch of the series, run the suites of some
+	@SERIES=all $(PYTEST) tests/build/test_series.py
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

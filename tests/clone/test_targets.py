@@ -72,6 +72,7 @@ REACHES = {
     "bench-test": GUEST + STOCK_GUEST + XEN,
     "shell": GUEST,
     "series": END,
+    "series-test": [("make", "linux-stage")],
     "clean": END,
 }
 
@@ -81,6 +82,7 @@ VARIABLES = {
     "clone-test": ["K=help"],
     "bench": ["VARIANT=dontneed"],
     "build-test": ["K=balloon", "PYTEST_ADDOPTS="],
+    "series-test": ["K=compiles"],
     "bench-test": ["K=build or memhog or xen", "PYTEST_ADDOPTS="],
 }
 
