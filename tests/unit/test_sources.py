@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from lab import debian, kernels, paths, tree
 
-LISTING = """http://security.example.org/|bookworm-security|Debian
-http://other.example.org/debian/|stable|Somebody
-http://mirror.example.org/debian/|bookworm-updates|Debian
-http://mirror.example.org/debian/|bookworm|Debian
+LISTING = """http://example.com/security/|bookworm-security|Debian
+http://example.com/other/debian/|stable|Somebody
+http://example.org/debian/|bookworm-updates|Debian
+http://example.org/debian/|bookworm|Debian
 """
 
 
@@ -59,16 +59,16 @@ def test_every_other_kernel_has_a_suite() -> None:
 
 def test_mirror_is_that_of_the_release() -> None:
     """Not that of another origin, of updates or of security."""
-    assert debian.mirror(LISTING) == "http://mirror.example.org/debian/"
+    assert debian.mirror(LISTING) == "http://example.org/debian/"
     assert debian.mirror("") is None
-    assert debian.mirror("http://mirror.example.org/|bookworm|$(ORIGIN)\n") is None
+    assert debian.mirror("http://example.org/|bookworm|$(ORIGIN)\n") is None
 
 
 def test_suite_has_lists_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """apt's configuration for it names nothing outside of the build directory."""
-    monkeypatch.setattr(debian, "machine_mirror", lambda: "http://mirror.example.org/")
+    monkeypatch.setattr(debian, "machine_mirror", lambda: "http://example.org/")
     option, config = debian.suite_options("later", tmp_path)
     assert option == "-c"
     shown = subprocess.run(
@@ -83,7 +83,7 @@ def test_suite_has_lists_of_its_own(
     assert f"Dir::Cache={tmp_path}/cache\n" in shown
     assert "APT::Update::" not in shown
     line = (tmp_path / "sources.list").read_text(encoding="utf-8")
-    assert "http://mirror.example.org/ later main" in line
+    assert "http://example.org/ later main" in line
 
 
 def installed(
