@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,15 @@ def load(plan: Path = PLAN) -> list[Patch]:
 
 
 def owners(
-    names: Iterable[str], wishes: dict[str, list[int]], what: str, patches: list[Patch]
+    names: Iterable[str],
+    patches: list[Patch],
+    what: str,
+    wants: Callable[[Patch, str], bool],
 ) -> dict[str, int]:
-    """Return the one patch that wants each name."""
+    """Return the number of the one patch that wants each name."""
     found: dict[str, int] = {}
     for name in names:
-        wanted = wishes.get(name, [])
+        wanted = [i for i, patch in enumerate(patches) if wants(patch, name)]
         if not wanted:
             raise SeriesError(f"{name}: no patch of scripts/series.toml wants {what}")
         if len(wanted) > 1:
@@ -145,29 +148,16 @@ def owners(
 
 def file_owners(names: Iterable[str], patches: list[Patch]) -> dict[str, int]:
     """Return the number of the patch that each file comes with."""
-    names = list(names)
-    wishes = {
-        name: [i for i, patch in enumerate(patches) if patch.wants(name)]
-        for name in names
-    }
-    return owners(names, wishes, "this file", patches)
+    return owners(names, patches, "this file", Patch.wants)
 
 
 def rule_owners(names: Iterable[str], patches: list[Patch]) -> dict[str, int]:
     """Return the number of the patch that each integration rule comes with."""
-    names = list(names)
-    wishes = {
-        name: [i for i, patch in enumerate(patches) if patch.has_rule(name)]
-        for name in names
-    }
-    return owners(names, wishes, "this rule", patches)
+    return owners(names, patches, "this rule", Patch.has_rule)
 
 
 def symbol_owners(symbols: Iterable[str], patches: list[Patch]) -> dict[str, int]:
     """Return the number of the patch that each symbol of our Kconfig comes with."""
-    symbols = list(symbols)
-    wishes = {
-        symbol: [i for i, patch in enumerate(patches) if symbol in patch.kconfig]
-        for symbol in symbols
-    }
-    return owners(symbols, wishes, "this symbol", patches)
+    return owners(
+        symbols, patches, "this symbol", lambda patch, name: name in patch.kconfig
+    )
