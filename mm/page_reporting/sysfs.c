@@ -30,6 +30,27 @@
 static struct kobject *fpr_kobj;
 static struct kobject *fpr_backends_kobj;
 
+/**
+ * struct fpr_dir - the directory of a backend
+ * @kobj:	the directory
+ * @backend:	whose it is, with a reference
+ */
+struct fpr_dir {
+	struct kobject kobj;
+	struct fpr_backend *backend;
+};
+
+static struct fpr_backend *fpr_dir_backend(struct kobject *kobj)
+{
+	return container_of(kobj, struct fpr_dir, kobj)->backend;
+}
+
+/* Whose state does a directory show?  NULL stands for all backends. */
+static const struct fpr_backend *fpr_shown(struct kobject *kobj)
+{
+	return kobj == fpr_kobj ? NULL : fpr_dir_backend(kobj);
+}
+
 static u64 fpr_pages_to_kb(unsigned long pages)
 {
 	return (u64)pages << (PAGE_SHIFT - 10);
@@ -152,7 +173,7 @@ static struct kobj_attribute unbacked_max_kb_attr = __ATTR_RW(unbacked_max_kb);
 static ssize_t unbacked_kb_show(struct kobject *kobj,
 				struct kobj_attribute *attr, char *buf)
 {
-	return fpr_emit_kb(buf, fpr_unbacked_pages(NULL));
+	return fpr_emit_kb(buf, fpr_unbacked_pages(fpr_shown(kobj)));
 }
 
 static struct kobj_attribute unbacked_kb_attr = __ATTR_RO(unbacked_kb);
@@ -222,7 +243,7 @@ static struct kobj_attribute flush_attr = __ATTR_WO(flush);
 static ssize_t pending_kb_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
-	return fpr_emit_kb(buf, fpr_pending_pages(NULL));
+	return fpr_emit_kb(buf, fpr_pending_pages(fpr_shown(kobj)));
 }
 
 static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
@@ -230,7 +251,7 @@ static struct kobj_attribute pending_kb_attr = __ATTR_RO(pending_kb);
 static ssize_t isolated_kb_show(struct kobject *kobj,
 				struct kobj_attribute *attr, char *buf)
 {
-	return fpr_emit_kb(buf, fpr_isolated_pages(NULL));
+	return fpr_emit_kb(buf, fpr_isolated_pages(fpr_shown(kobj)));
 }
 
 static struct kobj_attribute isolated_kb_attr = __ATTR_RO(isolated_kb);
@@ -320,21 +341,6 @@ static bool fpr_counter_exists(enum fpr_counter counter)
 
 /* === A directory for each backend === */
 
-/**
- * struct fpr_dir - the directory of a backend
- * @kobj:	the directory
- * @backend:	whose it is, with a reference
- */
-struct fpr_dir {
-	struct kobject kobj;
-	struct fpr_backend *backend;
-};
-
-static struct fpr_backend *fpr_dir_backend(struct kobject *kobj)
-{
-	return container_of(kobj, struct fpr_dir, kobj)->backend;
-}
-
 static void fpr_dir_release(struct kobject *kobj)
 {
 	struct fpr_dir *dir = container_of(kobj, struct fpr_dir, kobj);
@@ -362,33 +368,7 @@ static ssize_t error_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute error_attr = __ATTR_RO(error);
 
-static ssize_t fpr_dir_pending_show(struct kobject *kobj,
-				    struct kobj_attribute *attr, char *buf)
-{
-	return fpr_emit_kb(buf, fpr_pending_pages(fpr_dir_backend(kobj)));
-}
-
-static struct kobj_attribute fpr_dir_pending_attr =
-	__ATTR(pending_kb, 0444, fpr_dir_pending_show, NULL);
-
-static ssize_t fpr_dir_isolated_show(struct kobject *kobj,
-				     struct kobj_attribute *attr, char *buf)
-{
-	return fpr_emit_kb(buf, fpr_isolated_pages(fpr_dir_backend(kobj)));
-}
-
-static struct kobj_attribute fpr_dir_isolated_attr =
-	__ATTR(isolated_kb, 0444, fpr_dir_isolated_show, NULL);
-
-static ssize_t fpr_dir_unbacked_show(struct kobject *kobj,
-				     struct kobj_attribute *attr, char *buf)
-{
-	return fpr_emit_kb(buf, fpr_unbacked_pages(fpr_dir_backend(kobj)));
-}
-
-static struct kobj_attribute fpr_dir_unbacked_attr =
-	__ATTR(unbacked_kb, 0444, fpr_dir_unbacked_show, NULL);
-
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
 /* What the backend itself allows; the user's limit is a tunable. */
 static ssize_t fpr_dir_unbacked_max_show(struct kobject *kobj,
 					 struct kobj_attribute *attr,
@@ -403,14 +383,17 @@ static ssize_t fpr_dir_unbacked_max_show(struct kobject *kobj,
 
 static struct kobj_attribute fpr_dir_unbacked_max_attr =
 	__ATTR(unbacked_max_kb, 0444, fpr_dir_unbacked_max_show, NULL);
+#endif
 
 static struct attribute *fpr_dir_attrs[] = {
 	&nodes_attr.attr,
 	&error_attr.attr,
-	&fpr_dir_pending_attr.attr,
-	&fpr_dir_isolated_attr.attr,
-	&fpr_dir_unbacked_attr.attr,
+	&pending_kb_attr.attr,
+	&isolated_kb_attr.attr,
+#ifdef CONFIG_PAGE_REPORTING_RESTORE
+	&unbacked_kb_attr.attr,
 	&fpr_dir_unbacked_max_attr.attr,
+#endif
 	NULL
 };
 
@@ -418,8 +401,7 @@ static struct attribute *fpr_dir_attrs[] = {
 static umode_t fpr_dir_visible(struct kobject *kobj, struct attribute *attr,
 			       int index)
 {
-	if ((attr == &fpr_dir_unbacked_attr.attr ||
-	     attr == &fpr_dir_unbacked_max_attr.attr) &&
+	if (strstarts(attr->name, "unbacked_") &&
 	    !fpr_dir_backend(kobj)->restores)
 		return 0;
 	return attr->mode;
@@ -448,9 +430,9 @@ static ssize_t fpr_counter_show(struct kobject *kobj,
 {
 	enum fpr_counter counter =
 		container_of(attr, struct fpr_counter_attr, attr)->counter;
+	const struct fpr_backend *backend = fpr_shown(kobj);
 	const struct fpr_counters *counters =
-		kobj == fpr_kobj ? &fpr_total :
-				   &fpr_dir_backend(kobj)->counters;
+		backend ? &backend->counters : &fpr_total;
 	unsigned long value = atomic_long_read(&counters->n[counter]);
 
 	if (counter < FPR_NR_PAGE_COUNTERS)
