@@ -132,6 +132,25 @@ def assert_reports(vm: Vm) -> None:
     wait_until(lambda: stat(vm, "reported_kb") >= enough, "192 MiB reported")
 
 
+def migrate_to_nowhere(vm: Vm) -> None:
+    """Save the guest as for a migration to a file, and let it go on."""
+    vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
+
+    def status() -> str:
+        return str(vm.qmp.execute("query-migrate").get("status"))
+
+    ended = ("completed", "failed", "cancelled")
+    wait_until(lambda: status() in ended, "the save", 600)
+    assert status() == "completed"
+
+    def run_state() -> str:
+        return str(vm.qmp.execute("query-status")["status"])
+
+    # QEMU says that it is complete a little before the guest may go on.
+    wait_until(lambda: run_state() == "postmigrate", "the end of the migration")
+    vm.qmp.execute("cont")
+
+
 def balloon_device(vm: Vm) -> str:
     """Return the name of the balloon's virtio device: 5 is its device id."""
     found = vm.run(f"grep -l 0x0005 {VIRTIO}/devices/*/device")

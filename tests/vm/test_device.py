@@ -19,6 +19,7 @@ from reporting import (
     in_use,
     managed_pages,
     meminfo_kib,
+    migrate_to_nowhere,
     tunable,
     unbind,
     wait_drained,
@@ -136,17 +137,7 @@ def test_free_page_hinting(boot: Boot) -> None:
         negotiated = features(vm)
         assert negotiated[FREE_PAGE_HINT] == negotiated[REPORTING] == "1"
         retain_nothing(vm)
-        vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
-        status = "active"
-
-        def migrated() -> bool:
-            nonlocal status
-            status = vm.qmp.execute("query-migrate").get("status", "none")
-            return status in ("completed", "failed")
-
-        wait_until(migrated, "migration has ended")
-        assert status == "completed"
-        vm.qmp.execute("cont")
+        migrate_to_nowhere(vm)
         wait_drained(vm)
         assert_reports(vm)
 
