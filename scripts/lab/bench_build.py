@@ -21,20 +21,11 @@ from pathlib import Path
 from statistics import mean
 
 from lab.bench_build_disk import FOLDER, SOURCES, TOOLS, make_disks
-from lab.bench_guest import (
-    KIB_PER_MIB,
-    NONE,
-    OURS,
-    STOCK,
-    SYSFS,
-    Bench,
-    Result,
-    rest,
-)
+from lab.bench_guest import KIB_PER_MIB, SYSFS, Bench, Result, rest
 from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show
-from lab.demo import Variant
+from lab.variants import NONE, OURS, STOCK, Variant
 from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import RssSampler, Sample, guest_memory_kib, sum_of_rises
 

@@ -10,7 +10,6 @@ from statistics import mean
 
 from lab.bench_guest import (
     KIB_PER_MIB,
-    OURS,
     SYSFS,
     Bench,
     Result,
@@ -20,7 +19,7 @@ from lab.bench_guest import (
     rest,
     start_program,
 )
-from lab.demo import Variant
+from lab.variants import OURS, Variant
 from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import RssSampler, sum_of_rises
 

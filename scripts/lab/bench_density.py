@@ -13,11 +13,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from lab.bench_guest import NONE, OURS, STOCK, Bench, Result
+from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, Step
 from lab.bench_section import Section, Table, verdict
-from lab.demo import Variant
+from lab.variants import NONE, OURS, STOCK, Variant
 from lab.host_limit import HostLimit
 from lab.vm import Vm, kernel_image
 

@@ -35,7 +35,7 @@ from lab.bench_runner import (
     in_turn,
 )
 from lab.bench_section import Section, Table
-from lab.demo import Variant
+from lab.variants import Variant
 from lab.host_limit import HostError, HostLimit
 from lab.paths import BUILD, ROOT
 from lab.vm import BALLOON, Vm, kernel_image

@@ -25,13 +25,11 @@ from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Measure, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show, verdict
-from lab.demo import Variant
+from lab.variants import OURS, STOCK, Variant
 from lab.vm import Vm, VmError, kernel_image
 
 NOPR = Variant("nopr", "not built in", "nopr", "")
 OFF = Variant("off", "built in, no backend", "ours", "free-page-reporting=off")
-STOCK = Variant("stock", "stock kernel", "stock", "free-page-reporting=on")
-OURS = Variant("ours", "this library", "ours", "free-page-reporting=on")
 VARIANTS = (NOPR, OFF, STOCK, OURS)
 
 # The emulator counts each round of a repeated string instruction: clear pages

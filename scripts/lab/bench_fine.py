@@ -21,7 +21,7 @@ from lab.bench_guest import (
     wait_for,
     wait_output,
 )
-from lab.demo import Variant
+from lab.variants import Variant
 from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import guest_memory
 

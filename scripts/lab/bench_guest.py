@@ -10,18 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.demo import VARIANTS as DEMO_VARIANTS
-from lab.demo import Variant
+from lab.variants import Variant
 from lab.vm import Vm, VmError, kernel_image
 from lab.vm_rss import Sample
 
 Result = dict[str, Any]
-
-OURS, STOCK, NONE = DEMO_VARIANTS
-STOCK250 = Variant(
-    "stock250", "stock, 250 ms delay", "stock250", "free-page-reporting=on"
-)
-VARIANTS = (OURS, STOCK, STOCK250, NONE)
 
 SYSFS = "/sys/kernel/mm/page_reporting"
 KIB_PER_MIB = 1024
@@ -57,7 +50,9 @@ class Bench:
             rest(guest, self.seconds(REST_SECONDS))
             yield guest
 
-    def booting(self, variant: Variant, name: str, mib: int, **options: Any) -> Vm:
+    def booting(
+        self, variant: Variant, name: str, mib: int, append: str = "", **options: Any
+    ) -> Vm:
         """Return a guest to boot; it gets 512 MiB more for its own use."""
         return Vm(
             kernel_image(variant.kernel),
@@ -65,6 +60,7 @@ class Bench:
             accel=self.accel,
             memory=f"{mib + 512}M",
             balloon=variant.balloon,
+            append=" ".join(filter(None, (append, variant.append))),
             **options,
         )
 

@@ -13,11 +13,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lab.bench_density import HOST_MIB, SWAP_MIB, UNMERGED, VARIANTS
-from lab.bench_guest import OURS, Bench, Result
+from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, WIDTH, legend, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
 from lab.bench_section import Section, Table
-from lab.demo import Variant
+from lab.variants import OURS, Variant
 from lab.host_limit import HostLimit
 from lab.vm import Vm, kernel_image
 

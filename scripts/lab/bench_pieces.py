@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab.bench_guest import Bench, Result
-from lab.demo import Variant
+from lab.variants import Variant
 from lab.vm import Vm
 
 BLOCK = 2 << 20

@@ -6,20 +6,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lab.bench_guest import VARIANTS, Result
+from lab.bench_guest import Result
 from lab.demo_plot import COLOURS, INK
+from lab.variants import ALL
 from matplotlib import pyplot  # type: ignore[import]
 
 SHADES = {
     **COLOURS,
-    "stock250": "#e0a458",
+    "stock250": COLOURS["stock100"],
     "off": "#5b8db8",
     "nopr": COLOURS["none"],
     "fine": COLOURS["ours"],
     "eager": "#7fb77e",
 }
-LABELS = {variant.name: variant.label for variant in VARIANTS}
-WIDTH = 0.8 / len(VARIANTS)
+LABELS = {variant.name: variant.label for variant in ALL}
+WIDTH = 0.8 / len(ALL)
 
 Results = dict[str, Result]
 
@@ -57,7 +58,7 @@ def draw_bars(results: Results) -> Any:
         bars(axes, results, prefix, value, label)
         style(axes, title)
     figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="upper center",
-                  bbox_to_anchor=(0.5, 0), ncol=len(VARIANTS), frameon=False)
+                  bbox_to_anchor=(0.5, 0), ncol=len(ALL), frameon=False)
     return figure
 
 

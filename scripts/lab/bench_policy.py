@@ -14,27 +14,27 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import bench_churn, bench_fine, bench_pieces, bench_plot, bench_return
-from lab.bench_guest import NONE, OURS, STOCK, VARIANTS
 from lab.bench_runner import Benchmark, Measure, Step, main
+from lab.variants import ALL, NONE, OURS, STOCK
 
 RETURN_MIB = (256, 1024, 3072)
 
 
 def steps() -> list[Step]:
     """Return all steps."""
-    reporting = tuple(variant for variant in VARIANTS if variant is not NONE)
+    reporting = tuple(variant for variant in ALL if variant is not NONE)
     return [
-        *(Step(f"return-{mib}", 70, returning(mib), VARIANTS) for mib in RETURN_MIB),
+        *(Step(f"return-{mib}", 70, returning(mib), ALL) for mib in RETURN_MIB),
         *(
-            Step(f"churn-{gap:g}", 120, churning(gap), VARIANTS)
+            Step(f"churn-{gap:g}", 120, churning(gap), ALL)
             for gap in bench_churn.GAPS
         ),
         *(
             Step(f"counted-{gap:g}", 60, counting(gap), (OURS, STOCK, NONE))
             for gap in bench_churn.GAPS
         ),
-        Step("many", 260, bench_return.together, VARIANTS),
-        Step("mixed", 110, bench_return.beside_churn, VARIANTS),
+        Step("many", 260, bench_return.together, ALL),
+        Step("mixed", 110, bench_return.beside_churn, ALL),
         Step("pieces", 170, bench_pieces.redundancy, reporting),
         Step("fine", 600, bench_fine.fine, (OURS,)),
         *(

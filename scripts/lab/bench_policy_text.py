@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from lab.bench_guest import VARIANTS, Result
+from lab.bench_guest import Result
 from lab.bench_section import Section, Table, show, verdict
+from lab.variants import ALL
 
 Results = dict[str, Result]
 
@@ -60,13 +61,13 @@ def table(results: Results) -> Table:
             if not name.startswith(prefix):
                 continue
             cells = [what.format(name.removeprefix(prefix))]
-            for variant in VARIANTS:
+            for variant in ALL:
                 known = f"{name}/{variant.name}" in results
                 number = value(results, name, variant.name, key)
                 form = ",.0f" if number and number >= 100 else ".2f"
                 cells.append(show(number, form, "never" if known else "–"))
             rows.append(tuple(cells))
-    head = ("measured", *(variant.label for variant in VARIANTS))
+    head = ("measured", *(variant.label for variant in ALL))
     return Table("Return and reuse", head, rows)
 
 

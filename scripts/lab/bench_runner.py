@@ -25,12 +25,13 @@ from typing import Any
 
 from lab import accel, bench_kernel, vm
 from lab.bench_guest import Bench, Result
-from lab.demo import REPORT, Variant, explain, first_line
+from lab.demo import REPORT, explain, first_line
 from lab.host_limit import HostError
 from lab.kernels import KernelError
 from lab.paths import ROOT, STOCK_TREE
 from lab.rules import RuleError
 from lab.tree import PACKAGE, PACKAGE_STAMP
+from lab.variants import Variant
 
 SMOKE_SCALE = 16  # from here on a run only shows that it works
 STOPPED = "bench: stopped"

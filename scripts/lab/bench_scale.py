@@ -24,7 +24,7 @@ from lab.bench_runner import (
     scale,
 )
 from lab.bench_section import Section, Table, verdict
-from lab.demo import Variant
+from lab.variants import Variant
 
 CONFIG = "mm/page_reporting/tests/scale.kunitconfig"
 UML = kernels.Kernel("scale", paths.TREE, "obj-scale", (), arch="um")

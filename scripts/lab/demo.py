@@ -23,8 +23,9 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import accel, demo_plot, vm
+from lab import accel, demo_plot, paths, vm
 from lab.paths import BUILD
+from lab.variants import DEMO, Variant
 from lab.vm_rss import RssSampler, Sample
 
 REPORT = BUILD / "report"
@@ -33,23 +34,6 @@ WATCH_SECONDS = 20
 GIVE_UP_SECONDS = 30
 SETTLE_SECONDS = 5
 KIB_PER_MIB = 1024
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One guest of the demo."""
-
-    name: str
-    label: str
-    kernel: str
-    balloon: str
-
-
-VARIANTS = (
-    Variant("ours", "this library", "ours", "free-page-reporting=on"),
-    Variant("stock", "stock kernel", "stock", "free-page-reporting=on"),
-    Variant("none", "no reporting", "stock", "free-page-reporting=off"),
-)
 
 
 @dataclass(frozen=True)
@@ -114,10 +98,10 @@ def setting(name: str, default: int) -> int:
 def chosen_variants() -> list[Variant]:
     """Return the variants that KERNEL in the environment asks for."""
     wanted = os.environ.get("KERNEL") or "all"
-    names = [variant.name for variant in VARIANTS]
+    names = [variant.name for variant in DEMO]
     if wanted != "all" and wanted not in names:
         raise SystemExit(f"KERNEL={wanted} is not one of {', '.join(names)}, all")
-    return [v for v in VARIANTS if wanted in ("all", v.name)]
+    return [v for v in DEMO if wanted in ("all", v.name)]
 
 
 def settle(guest: vm.Vm) -> None:
@@ -154,6 +138,7 @@ def measure(variant: Variant, accelerator: str, mem_mib: int, free_mib: int) -> 
         accel=accelerator,
         memory=f"{mem_mib}M",
         balloon=variant.balloon,
+        append=variant.append,
     ) as guest:
         release = guest.run("uname -r")
         settle(guest)
@@ -228,7 +213,8 @@ def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
     }
     (REPORT / "demo.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
     demo_plot.draw(report, REPORT / "demo.png")
-    print("Wrote build/report/demo.json and build/report/demo.png.")
+    names = (paths.shown(REPORT / f"demo.{kind}") for kind in ("json", "png"))
+    print(f"Wrote {' and '.join(names)}.")
 
 
 def settings_given() -> list[str]:

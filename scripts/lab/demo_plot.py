@@ -14,7 +14,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import MultipleLocator  # type: ignore[import]  # noqa: E402
 
-COLOURS = {"ours": "#0b6e4f", "stock": "#c8553d", "none": "#7a7f87"}
+COLOURS = {
+    "ours": "#0b6e4f",
+    "stock": "#c8553d",
+    "stock100": "#e0a458",
+    "none": "#7a7f87",
+}
 INK = "#2b2f36"
 MIB_PER_GIB = 1024
 SECONDS_SHOWN = (-1.5, 20)

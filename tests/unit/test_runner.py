@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.bench_guest import OURS, Bench, Result
+from lab.bench_guest import Bench, Result
 from lab.bench_runner import Report, Step, Task, run
-from lab.demo import Variant
+from lab.variants import OURS, Variant
 
 BENCH = Bench("tcg", 1)
 
