@@ -73,7 +73,7 @@ def backend(vm: Vm) -> str:
 
 def meminfo_kib(vm: Vm, name: str = "MemFree") -> int:
     """Return a line of /proc/meminfo."""
-    return int(vm.run(f"grep -w {name}: /proc/meminfo").split()[1])
+    return int(vm.run(f"grep -w '{name}:' /proc/meminfo").split()[1])
 
 
 def managed_pages(vm: Vm) -> int:
