@@ -78,7 +78,7 @@ static int keeping_report(struct page_reporting_dev_info *reporting,
 	msleep(READ_ONCE(delay_ms));
 	for_each_sg(sgl, sg, nents, i)
 		for (j = 0; j < sg->length >> PAGE_SHIFT; j++)
-			fill(nth_page(sg_page(sg), j), AWAY);
+			fill(sg_page(sg) + j, AWAY);
 	WRITE_ONCE(busy, false);
 	return 0;
 }
@@ -104,7 +104,7 @@ static int keeping_restore(struct page_reporting_dev_info *reporting,
 	if (!may_give(PAGE_SIZE / 1024 << order))
 		return -ENOMEM;
 	for (i = 0; i < 1U << order; i++) {
-		struct page *this = nth_page(page, i);
+		struct page *this = page + i;
 
 		if (!is_intact(this))
 			atomic_long_add(PAGE_SIZE / 1024, &damaged);
