@@ -7,7 +7,7 @@ import re
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm
+from lab.vm import BALLOON, Vm
 from reporting import (
     NOT_ANSWERED,
     assert_reports,
@@ -19,9 +19,11 @@ from reporting import (
     managed_pages,
     stat,
     tunable,
+    tune,
     unbind,
     wait_drained,
     wait_free,
+    wait_until,
 )
 
 
@@ -66,6 +68,47 @@ def test_what_is_reported_anew(vm: Vm, state: str, anew: bool) -> None:
         assert stat(vm, "refaulted_kb") - refaulted < free // 10
     else:
         assert again < free // 2
+
+
+def suspend_often(vm: Vm) -> None:
+    """Suspend to idle 40 times, down to the devices and only to frozen tasks.
+
+    In between hibernation is begun: it shrinks what can be shrunk, and gives up when
+    there is no room for its image.
+    """
+    for number in range(1, 41):
+        vm.write("/sys/power/pm_test", "devices" if number % 4 else "freezer")
+        if number % 10:
+            vm.write("/sys/power/state", "freeze")
+        else:
+            done = vm.try_run("echo disk >/sys/power/state")
+            assert not done.status or "Cannot allocate memory" in done.output
+
+
+def test_suspended_often_under_load(boot: Boot) -> None:
+    """Memory is allocated and freed all the time, and the balloon can shrink.
+
+    What the stock driver once did when memory was freed while it suspended, and what
+    its notifiers could do: use a queue that is gone (CVE-2026-74481).
+    """
+    balloon = f"{BALLOON},free-page-hint=on,deflate-on-oom=on,iothread=io"
+    options = {"balloon": balloon, "arguments": ["-object", "iothread,id=io"]}
+    # Objects are filled with a pattern when they are freed, and checked.
+    debugging = "slub_debug=FZPU"
+    with boot("suspend-often", cpus=4, memory="1G", append=debugging, **options) as vm:
+        be_aggressive(vm)
+        tune(vm, order=0)
+        vm.write("/sys/module/suspend/parameters/pm_test_delay", 0)
+        vm.qmp.execute("balloon", {"value": 900 << 20})
+        before = stat(vm, "reported_kb")
+        load = "while [ -e /tmp/load ]; do touch-free 300; done"
+        vm.run(f"touch /tmp/load; for i in 1 2; do ({load}) >/dev/null 2>&1 & done")
+        suspend_often(vm)
+        vm.run("rm /tmp/load")
+        wait_until(lambda: vm.try_run("pidof touch-free").status != 0, "its end")
+        assert stat(vm, "reported_kb") - before > 1024 * 1024
+        wait_drained(vm)
+        assert_reports(vm)
 
 
 def log_time(vm: Vm, text: str) -> float:
