@@ -40,13 +40,25 @@ def apt(arguments: list[str], cwd: Path | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def download(names: list[str], folder: Path, options: list[str]) -> None:
-    """Fetch packages; bring apt's lists up to date if it does not know them."""
-    folder.mkdir(parents=True)
+def download(
+    names: list[str], folder: Path, options: list[str], needs: bool = False
+) -> None:
+    """Fetch packages, or these and all that they need.
+
+    Brings apt's lists up to date if it does not know them.
+    """
+    (folder / "partial").mkdir(parents=True)
     # as root, apt would rather fetch as a user who may not write here
     options = [*options, "-o", "APT::Sandbox::User="]
+    command = ["download"]
+    if needs:
+        # as on a system on which nothing is installed
+        (folder / "status").touch()
+        options += ["-o", f"Dir::State::status={folder / 'status'}"]
+        options += ["-o", f"Dir::Cache::archives={folder}"]
+        command = ["install", "--yes", "--no-install-recommends", "--download-only"]
     for last in (False, True):
-        status, text = apt([*options, "download", *names], folder)
+        status, text = apt([*options, *command, *names], folder)
         if not status:
             return
         if not last:
@@ -87,6 +99,12 @@ def suite_options(suite: str, folder: Path) -> list[str]:
     config = folder / "apt.conf"
     config.write_text(PRIVATE.format(folder=folder), encoding="utf-8")
     return ["-c", str(config)]
+
+
+def unpack(folder: Path, target: Path) -> None:
+    """Unpack all packages in a folder."""
+    for package in sorted(folder.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", package, target], check=True)
 
 
 def version(package: Path) -> str:

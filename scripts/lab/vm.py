@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+from lab import qemu
 from lab.paths import BUILD, LOGS, locked
 from lab.vm_channel import Channel, ChannelError, Result
 from lab.vm_qmp import Qmp, QmpError
@@ -19,7 +20,7 @@ from lab.vm_rss import rss_kib
 
 INITRAMFS = BUILD / "initramfs.gz"
 
-QEMU = "qemu-system-x86_64"
+QEMU = qemu.PROGRAM
 ACCELERATORS = {
     "kvm": ["-accel", "kvm"],
     "tcg": ["-accel", "tcg,thread=multi"],

@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Self
 
-from lab.paths import BUILD, LOGS
+from lab.paths import LOGS
 from lab.vm import ACCELERATORS, KERNEL_TROUBLE, QEMU, Guest, Vm, VmError
 from lab.vm_channel import Result
+from lab.xen_image import DOM0, HYPERVISOR, KERNEL
 
-HYPERVISOR = BUILD / "xen" / "xen"
-KERNEL = BUILD / "xen" / "vmlinux"
-DOM0 = BUILD / "xen" / "dom0.gz"
 
 # Under emulation, PV guests die at their first return to user space with
 # smap, and their programs get wrong data with xsave.

@@ -3,11 +3,12 @@
 """Build build/xen/: the hypervisor, the kernel, and dom0's root file system.
 
 The Debian packages of Xen are unpacked, not installed: installing the
-hypervisor would change how this machine boots.
+hypervisor would change how this machine boots.  XEN=VERSION in the environment
+chooses another Xen, which comes from a newer release of Debian, with all that it
+needs there, and has build/xen-VERSION/.
 """
 
 import gzip
-import hashlib
 import os
 import re
 import shutil
@@ -21,7 +22,21 @@ if __package__ in (None, ""):
 from lab import debian, image, kernels, paths
 from lab.tree import put
 
-XEN = paths.BUILD / "xen"
+# The first is that of this machine's release; the others' suites.
+OWN = "4.17"
+SUITES = {"4.20": "trixie"}
+
+
+def chosen(value: str) -> str:
+    """Return the version that the user chose, or end with a message."""
+    versions = (OWN, *SUITES)
+    if value and value not in versions:
+        sys.exit(f"XEN={value}: allowed are {' and '.join(versions)}")
+    return value or OWN
+
+
+VERSION = chosen(os.environ.get("XEN", ""))
+XEN = paths.BUILD / ("xen" if VERSION == OWN else f"xen-{VERSION}")
 PACKAGES = XEN / "packages"
 STAGE = XEN / "root"
 HYPERVISOR = XEN / "xen"
@@ -30,25 +45,29 @@ KERNEL = XEN / "vmlinux"
 KERNEL_IMAGE = kernels.KERNELS["ours"].objects / "arch/x86/boot/bzImage"
 DOM0 = XEN / "dom0.gz"
 
-PACKAGE_LIST = paths.ROOT / "scripts" / "packages-xen.txt"
+PACKAGE_NAMES = (
+    f"xen-hypervisor-{VERSION}-amd64", f"xen-utils-{VERSION}", "xenstore-utils",
+    "qemu-system-xen",
+)  # fmt: skip
 PACKAGE_STAMP = ".lab-packages"
 SCRIPTS = paths.ROOT / "tests" / "xen" / "dom0"
 
-COMPRESSED_HYPERVISOR = PACKAGES / "boot/xen-4.17-amd64.gz"
-LIBRARIES = PACKAGES / "usr/lib/x86_64-linux-gnu"
+COMPRESSED_HYPERVISOR = PACKAGES / f"boot/xen-{VERSION}-amd64.gz"
+# Debian 12 has libraries in both.
+LIBRARIES = [PACKAGES / name / "x86_64-linux-gnu" for name in ("usr/lib", "lib")]
+LOADER = "ld-linux-x86-64.so.2"
 # xl runs its helper under the path that it was built for.
-TOOLS = Path("usr/lib/xen-4.17/bin")
+TOOLS = Path(f"usr/lib/xen-{VERSION}/bin")
 TOOL_NAMES = ("libxl-save-helper", "xen-init-dom0", "xenconsoled", "xenstored", "xl")
-# What emulates the devices of an HVM domain.  Of what it loads, the hypervisor's
-# packages have the first, and QEMU's, which this machine has installed, the rest.
+# What emulates the devices of an HVM domain, and what it loads.
 DEVICE_MODEL = Path("usr/libexec/xen-qemu-system-i386")
-HVM_LOADER = Path("usr/lib/xen-4.17/boot/hvmloader")
+HVM_LOADER = Path(f"usr/lib/xen-{VERSION}/boot/hvmloader")
 FIRMWARE = (
     "usr/share/qemu/keymaps/en-us", "usr/share/qemu/kvmvapic.bin",
     "usr/share/qemu/linuxboot.bin", "usr/share/seabios/bios-256k.bin",
 )  # fmt: skip
 XENSTORE = ("exists", "ls", "read", "rm", "write")
-HOST_LIBRARIES = Path("/lib/x86_64-linux-gnu")
+DOM0_LIBRARIES = Path("lib/x86_64-linux-gnu")
 # Loaded at run time by the C library when a thread ends, so ldd does not see it.
 LATE_LIBRARIES = ("libgcc_s.so.1",)
 DIRECTORIES = (
@@ -62,26 +81,24 @@ class XenImageError(Exception):
     """Xen cannot be prepared."""
 
 
-def package_names() -> list[str]:
-    """Read the list of packages."""
-    return PACKAGE_LIST.read_text(encoding="utf-8").split()
-
-
 def unpack_packages() -> None:
-    """Unpack the packages, unless those of the list are there already."""
-    names = package_names()
-    digest = hashlib.sha256(" ".join(names).encode()).hexdigest()
+    """Unpack the packages and all that they need, unless that was done."""
+    wanted = " ".join(PACKAGE_NAMES)
     stamp = PACKAGES / PACKAGE_STAMP
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
-    print(f"xen: fetching {len(names)} Debian packages", flush=True)
+    print(f"xen: fetching Xen {VERSION} and what it needs", flush=True)
     scratch = PACKAGES.with_name("packages.new")
     shutil.rmtree(scratch, ignore_errors=True)
-    debian.download(names, scratch / "debs", [])
-    for package in sorted((scratch / "debs").glob("*.deb")):
-        subprocess.run(["dpkg-deb", "-x", package, scratch], check=True)
-    shutil.rmtree(scratch / "debs")
-    (scratch / PACKAGE_STAMP).write_text(digest, encoding="utf-8")
+    scratch.mkdir()
+    options = []
+    if VERSION in SUITES:
+        options = debian.suite_options(SUITES[VERSION], scratch / "apt")
+    debian.download(list(PACKAGE_NAMES), scratch / "debs", options, needs=True)
+    debian.unpack(scratch / "debs", scratch)
+    for name in ("apt", "debs"):
+        shutil.rmtree(scratch / name, ignore_errors=True)
+    (scratch / PACKAGE_STAMP).write_text(wanted, encoding="utf-8")
     shutil.rmtree(PACKAGES, ignore_errors=True)
     scratch.rename(PACKAGES)
 
@@ -101,24 +118,35 @@ def strip_kernel() -> bytes:
 
 def libraries(binaries: list[Path]) -> dict[str, Path]:
     """Return what the dynamic loader needs for programs, by path in dom0."""
-    listing = subprocess.run(
-        ["ldd", *binaries],
-        env=os.environ | {"LD_LIBRARY_PATH": str(LIBRARIES)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
-    missing = sorted(set(re.findall(r"(\S+) => not found", listing)))
-    if missing:
-        raise XenImageError(
-            f"no Debian package of {PACKAGE_LIST.name} or of this machine has"
-            f" {', '.join(missing)}"
-        )
-    found = {Path(name) for name in re.findall(r"(/\S+) \(0x", listing)}
-    found |= {HOST_LIBRARIES / name for name in LATE_LIBRARIES}
-    folders = {path: HOST_LIBRARIES for path in found}
-    folders |= {path: Path("/lib64") for path in found if path.name.startswith("ld-")}
-    return {str(folder / path.name)[1:]: path for path, folder in folders.items()}
+    loader = library(LOADER)
+    search = ":".join(str(folder) for folder in LIBRARIES)
+    found = {library(name) for name in LATE_LIBRARIES}
+    for binary in binaries:
+        listing = subprocess.run(
+            [loader, "--library-path", search, "--list", binary],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        missing = sorted(set(re.findall(r"(\S+) => not found", listing)))
+        if missing:
+            raise XenImageError(
+                f"of what {binary.name} needs, no package of Xen {VERSION} has"
+                f" {', '.join(missing)}"
+            )
+        found |= {Path(name) for name in re.findall(r"=> (/\S+) \(0x", listing)}
+    found = {path for path in found if path.name != LOADER}
+    places = {str(DOM0_LIBRARIES / path.name): path for path in found}
+    return {**places, f"lib64/{LOADER}": loader}
+
+
+def library(name: str) -> Path:
+    """Find a library among those that were unpacked."""
+    places = [folder / name for folder in LIBRARIES]
+    found = next((path for path in places if path.exists()), None)
+    if not found:
+        raise XenImageError(f"no package of Xen {VERSION} has {name}")
+    return found
 
 
 def stage_tools(root: Path) -> None:
@@ -139,7 +167,7 @@ def stage_tools(root: Path) -> None:
 def stage_device_model(root: Path) -> None:
     """Lay out what an HVM domain needs."""
     files = {name: PACKAGES / name for name in (DEVICE_MODEL, HVM_LOADER)}
-    files |= {Path(name): Path("/") / name for name in FIRMWARE}
+    files |= {Path(name): PACKAGES / name for name in FIRMWARE}
     found = libraries([PACKAGES / DEVICE_MODEL])
     files |= {Path(name): path for name, path in found.items()}
     for name, path in files.items():
