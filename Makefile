@@ -6,8 +6,11 @@
 PYTHON := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
 LAB := $(PYTHON) scripts/lab
 
-# K chooses tests by their names, as pytest -k does.
-PYTEST := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
+# K chooses tests by their names, as pytest -k does.  Those that build kernels only for
+# themselves, and take long, are run with TESTS=all.
+ALL := $(filter all,$(TESTS))
+PYTEST_ALL := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
+PYTEST := $(PYTEST_ALL) $(if $(ALL),,-m 'not long')
 
 # Most guests keep one processor busy, so two tests that boot them run side by side.
 WORKERS = $(if $(filter 1,$(shell nproc)),0,2)
@@ -47,6 +50,7 @@ kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
 
 .PHONY: image
 image: kernel-ours ## build the guest's root file system: build/initramfs.gz
+	@$(LAB)/qemu.py
 	@$(LAB)/image.py
 
 .PHONY: check
@@ -60,6 +64,7 @@ unit-test: deps ## test the tools that prepare the tree
 .PHONY: clone-test
 clone-test: deps ## try every target that is listed here in a clean clone
 	@$(LAB)/tree.py --stock-only
+	@KERNEL_SOURCE=7.3 $(LAB)/tree.py --stock-only
 	@$(PYTEST) tests/clone
 
 .PHONY: docs-test
@@ -79,10 +84,14 @@ build-test: kernel-ours ## compile other users of the API, other configurations
 	@$(PYTEST) tests/build
 
 .PHONY: vm-test
-# All tests boot all kernels: with both processors, and nothing beside, they are built
+# All tests boot both kernels: with both processors, and nothing beside, they are built
 # in the shortest time.  With K, what a test boots is built when it does.
-vm-test: image $(if $(K),,kernel-stock kernel-debug) ## run the tests that boot guests
+vm-test: image $(if $(K),,kernel-debug) ## run the tests that boot guests
 	@$(GUESTS) tests/vm
+
+.PHONY: vm-smoke
+vm-smoke: image ## a few of them: memory returns, stays intact, is unbacked, a flush
+	@$(GUESTS) -m smoke tests/vm
 
 .PHONY: xen-image
 xen-image: image ## fetch Xen, build what boots it: build/xen
@@ -92,10 +101,24 @@ xen-image: image ## fetch Xen, build what boots it: build/xen
 xen-test: xen-image ## run the tests that boot Xen
 	@$(GUESTS) tests/xen
 
+# Most tests run with the oldest kernel and QEMU; what differs in the newest shows in
+# the KUnit suites and in a few guests.
+NEWEST := KERNEL_SOURCE=7.3
+
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test bench-test\
-		report-test --beside clone-test
+	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test \
+		bench-test report-test "kunit $(NEWEST) FILTER=*" \
+		"vm-smoke $(NEWEST) QEMU=10.0 LEAN=1" \
+		--beside clone-test
+
+.PHONY: test-all
+test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
+	@TESTS=all $(LAB)/suite.py check unit-test docs-test kunit build-test vm-test \
+		xen-test bench-test report-test clone-test "vm-test QEMU=10.0" \
+		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
+		"kunit $(NEWEST)" "build-test $(NEWEST)" "vm-test $(NEWEST)" \
+		"vm-test $(NEWEST) QEMU=10.0" "xen-test $(NEWEST)"
 
 .PHONY: demo
 demo: kernels image ## show freed memory coming back: build/report/demo.png
@@ -146,7 +169,7 @@ report-test: deps ## lay the page of `make report` out in a browser
 	@$(PYTEST) tests/report
 
 .PHONY: bench-test
-bench-test: xen-image kernel-stock ## run every benchmark at a small size
+bench-test: xen-image $(if $(ALL),kernel-stock) ## run the benchmarks at a small size
 	@$(PYTEST) tests/bench
 
 .PHONY: shell
@@ -159,7 +182,7 @@ series: tree ## write our changes to the kernel as patches: build/series
 
 .PHONY: series-test
 series-test: tree ## build each patch of the series, run the suites of some
-	@SERIES=all $(PYTEST) tests/build/test_series.py
+	@$(PYTEST_ALL) tests/build/test_series.py
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -3,8 +3,8 @@
 """Configure and build the guest kernels: ours, stock, debug.
 
 Every output directory lies directly below its source tree.  Kbuild then
-compiles with relative paths, which are the same for both trees, so that
-ccache shares all objects that our changes do not touch.
+compiles with relative paths, so that ccache knows the objects of a tree that
+was unpacked anew.
 """
 
 import argparse
@@ -75,16 +75,21 @@ class Kernel:
             link.symlink_to(target)
 
 
+# LEAN=1 in the environment: half a guest kernel, built in half the time, which is
+# enough for some tests.
+LEAN = ("lean.config",) if os.environ.get("LEAN") == "1" else ()
+GUEST = ("guest.config", *LEAN)
+
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("ours", paths.TREE, "obj", ("guest.config",)),
-        Kernel("stock", paths.STOCK_TREE, "obj", ("guest.config",)),
+        Kernel("ours", paths.TREE, "obj", GUEST),
+        Kernel("stock", paths.STOCK_TREE, "obj", GUEST),
         Kernel(
             "debug",
             paths.TREE,
             "obj-debug",
-            ("guest.config", "kunit.config", "debug.config"),
+            ("guest.config", "kunit.config", "lean.config", "debug.config"),
         ),
     )
 }
@@ -97,6 +102,8 @@ def environment() -> dict[str, str]:
         "CCACHE_MAXSIZE": "4G",
         # the same object serves every output directory
         "CCACHE_NOHASHDIR": "1",
+        # to preprocess first what has to be compiled is a sixth of the time
+        "CCACHE_DEPEND": "1",
     }
     return os.environ | ccache | IDENTITY
 

@@ -22,6 +22,17 @@ from lab.tally import summary
 KUNITCONFIG = "mm/page_reporting/tests/.kunitconfig"
 # What is very slow is a benchmark.
 SUITES = ("--filter", "speed>very_slow")
+# On by default, of no use to the suites: off, to build faster.
+LEAVE_OUT = (
+    "AIO", "BLOCK", "HID_SUPPORT", "INOTIFY_USER", "INPUT", "IO_URING", "NAMESPACES",
+    "SECCOMP", "SERIO",
+)  # fmt: skip
+# What that takes, and what it would switch off.
+QUICK = (
+    "CONFIG_EXPERT=y",
+    "CONFIG_DEBUG_MEMORY_INIT=y",
+    *(f"CONFIG_{symbol}=n" for symbol in LEAVE_OUT),
+)
 UML = kernels.Kernel("kunit", paths.TREE, "obj-kunit", (), arch="um")
 SMALL_KUNITCONFIG = "mm/page_reporting/tests/small.kunitconfig"
 SMALL_UML = kernels.Kernel("kunit-small", paths.TREE, "obj-kunit-small", (), arch="um")
@@ -43,7 +54,7 @@ def build(
     """Configure and build a kernel; the build is ours, for its progress line."""
     kernel.link()
     arguments = ["--kunitconfig", config, "--build_dir", kernel.output]
-    arguments += [f"--kconfig_add={line}" for line in more]
+    arguments += [f"--kconfig_add={line}" for line in (*QUICK, *more)]
     arguments += ["--make_options", "CC=ccache gcc"]
     code = kunit("config", *arguments, tree=kernel.tree)
     if not code:

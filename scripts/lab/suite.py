@@ -33,11 +33,11 @@ class Result:
 
 
 def run(target: str, shown: bool = True) -> Result:
-    """Run one make target that ends in a summary line."""
+    """Run one make target, given with its variables, that ends in a summary line."""
     if shown:
         print(f"\n=== make {target}", flush=True)
     start = time.monotonic()
-    command = ["make", "--no-print-directory", target]
+    command = ["make", "--no-print-directory", *target.split()]
     code, output = stream(command, str(paths.ROOT), shown=shown)
     passed, failed = counts(output)
     if code and not failed:
@@ -67,16 +67,19 @@ def run_all(targets: list[str], beside: list[str]) -> list[Result]:
 def main() -> int:
     """Entry point of `make test`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="+", help="make targets to run")
+    parser.add_argument(
+        "targets", nargs="+", help="make targets to run, with variables: 'name A=b'"
+    )
     parser.add_argument("--beside", nargs="*", default=[], help="targets to run beside")
     arguments = parser.parse_args()
     results = run_all(arguments.targets, arguments.beside)
     print()
+    width = max(len(result.target) for result in results)
     for result in results:
         verdict = "FAIL" if result.failed else "PASS"
         minutes = result.seconds / 60
         print(
-            f"{verdict}  make {result.target:12} {result.passed:4} passed,"
+            f"{verdict}  make {result.target:{width}} {result.passed:4} passed,"
             f" {result.failed} failed ({minutes:.1f} min)"
         )
     failed = sum(result.failed for result in results)

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import kernels, kunit, paths, series, series_plan, series_stage, series_trim
@@ -14,8 +15,8 @@ from lab.series_stage import CORE, STAGE_TREE, Stages
 PATCHES = series_plan.load()
 STAGES = Stages(PATCHES)
 
-# As `make check` compiles what is integrated, and the other user of the API.
-PARTS = ("guest", "kunit", "bench", "check", "hyperv")
+# As `make check` compiles what is integrated.
+PARTS = ("guest", "kunit", "bench", "check")
 FRAGMENTS = tuple(f"{part}.config" for part in PARTS)
 FRAGMENT = paths.BUILD / "stage.config"
 COMPILED = kernels.Kernel("stage", STAGE_TREE, "obj", (str(FRAGMENT),))
@@ -24,12 +25,20 @@ UML = kernels.Kernel("stage-kunit", STAGE_TREE, "obj-kunit", (), arch="um")
 # Where a changed source is an object of the kernel.
 SOURCES = ("mm/", "drivers/", "fs/", "kernel/")
 
-# `make series-test` takes some time: it builds all of them, and runs the KUnit suites
-# of the first and of one in the middle.  `make kunit` runs those of the last, and
-# `make test` only builds those that bring much of the core.
-ALL = os.environ.get("SERIES") == "all"
-BUILT = range(len(PATCHES)) if ALL else (0, 2, 8)
+# To build all of them takes some time, and to run the KUnit suites of the first and of
+# one in the middle; `make kunit` runs those of the last.  What brings much of the
+# core is always built.
+BUILT = (0, 8)
 SUITES = (0, 6)
+
+
+def long_but(stages: Iterable[int]) -> list[Any]:
+    """Return all stages; others than these are only built by `make series-test`."""
+    short = set(stages)
+    return [
+        pytest.param(stage, marks=() if stage in short else pytest.mark.long)
+        for stage in range(len(PATCHES))
+    ]
 
 
 def label(stage: int) -> str:
@@ -100,7 +109,7 @@ def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             assert applied.read_bytes() == ours.read_bytes(), name
 
 
-@pytest.mark.parametrize("stage", BUILT, ids=label)
+@pytest.mark.parametrize("stage", long_but(BUILT), ids=label)
 def test_stage_compiles(stage: int) -> None:
     """What a patch touches compiles without a warning, with later ones missing."""
     targets = objects(stage)
@@ -115,12 +124,11 @@ def test_stage_compiles(stage: int) -> None:
         kernels.run([*command, *targets], COMPILED.tree, COMPILED.log)
 
 
-if ALL:
-
-    @pytest.mark.parametrize("stage", SUITES, ids=label)
-    def test_suites_of_stage(stage: int) -> None:
-        """The KUnit suites that are there after a patch pass."""
-        with paths.locked("stage"):
-            series_stage.prepare(STAGES, stage)
-            seen = kunit.run(UML, kunit.KUNITCONFIG, [])
-        assert set(seen) == {"PASS"}
+@pytest.mark.long
+@pytest.mark.parametrize("stage", SUITES, ids=label)
+def test_suites_of_stage(stage: int) -> None:
+    """The KUnit suites that are there after a patch pass."""
+    with paths.locked("stage"):
+        series_stage.prepare(STAGES, stage)
+        seen = kunit.run(UML, kunit.KUNITCONFIG, [])
+    assert set(seen) == {"PASS"}

@@ -137,7 +137,7 @@ def strip(arguments: list[str]) -> int:
 def qemu(arguments: list[str]) -> int:
     """Start no guest; say which one it would have been."""
     if "--version" in arguments:
-        print("QEMU emulator version 0 (stand-in)")
+        print("QEMU emulator version 10.0 (stand-in)")
         return 0
     for option in ("-kernel", "-initrd"):
         name = (after(arguments, option) or "").split()
@@ -153,16 +153,28 @@ def linux(_arguments: list[str]) -> int:
 
 
 def apt_get(arguments: list[str]) -> int:
-    """Download packages that are empty."""
+    """Download packages that are empty, and tell where from."""
+    if "indextargets" in arguments:
+        return subprocess.call(["/usr/bin/apt-get", *arguments])
     if "download" in arguments:
         for name in arguments[arguments.index("download") + 1:]:
             Path(f"{name}.deb").touch()
+    if "--download-only" in arguments:
+        Path("all.deb").touch()
     return 0
 
 
 def dpkg_deb(arguments: list[str]) -> int:
-    """Unpack one of them: all of Xen, once."""
+    """Unpack one of them: a QEMU, or all of Xen, once."""
     target = Path(arguments[-1])
+    if "--field" in arguments:
+        print("1")
+        return 0
+    if Path(arguments[-2]).name == "qemu-system-x86.deb":
+        program = target / "usr/bin/qemu-system-x86_64"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.symlink_to(Path(__file__).resolve())
+        return 0
     return 0 if (target / "usr").exists() else link_all(given("XEN"), target)
 
 
@@ -188,8 +200,10 @@ def perl(arguments: list[str]) -> int:
 
 
 def tar(arguments: list[str]) -> int:
-    """Unpack the kernel source."""
-    return link_all(given("SOURCE"), Path(after(arguments, "-C") or ""))
+    """Unpack the source of the kernel whose folder it is for."""
+    target = Path(after(arguments, "-C") or "")
+    version = target.parent.name.removeprefix("build")
+    return link_all(given("TOP") / version / "stock-src", target)
 
 
 TOOLS: dict[str, Callable[[list[str]], int]] = {

@@ -34,7 +34,6 @@ END: list[tuple[str, str]] = []
 GUEST = [("qemu-system-x86_64", "build/ours/")]
 # Of tests that run side by side, the first that fails ends the others.
 SOME_GUEST = [("qemu-system-x86_64", "-kernel")]
-STOCK_GUEST = [("qemu-system-x86_64", "build/stock/")]
 XEN = [("qemu-system-x86_64", "build/xen/xen")]
 REACHES = {
     "help": END,
@@ -52,9 +51,11 @@ REACHES = {
     "coverage": [("gcovr", "")],
     "build-test": [("make", "drivers/hv/hv_balloon.o"), ("make", "/guest-modules")],
     "vm-test": SOME_GUEST,
+    "vm-smoke": SOME_GUEST,
     "xen-image": END,
     "xen-test": XEN,
     "test": END,
+    "test-all": END,
     "clone-test": END,
     "demo": GUEST,
     "bench": GUEST,
@@ -69,7 +70,7 @@ REACHES = {
     "bench-xen": XEN,
     "report": END,
     "report-test": [("chromium", "outer.html")],
-    "bench-test": GUEST + STOCK_GUEST + XEN,
+    "bench-test": GUEST + XEN,
     "shell": GUEST,
     "series": END,
     "series-test": [("make", "linux-stage")],
@@ -83,7 +84,7 @@ VARIABLES = {
     "bench": ["VARIANT=dontneed"],
     "build-test": ["K=balloon", "PYTEST_ADDOPTS="],
     "series-test": ["K=compiles"],
-    "bench-test": ["K=build or memhog or xen", "PYTEST_ADDOPTS="],
+    "bench-test": ["K=memhog or xen", "PYTEST_ADDOPTS="],
 }
 
 
@@ -108,7 +109,7 @@ def environment() -> dict[str, str]:
         "PYTEST_ADDOPTS": "-x",
         "SCALE": "32",
         "STAND_IN_LOG": str(WORK / "calls"),
-        "STAND_IN_SOURCE": str(paths.STOCK_TREE),
+        "STAND_IN_TOP": str(paths.TOP),
         "STAND_IN_XEN": str(xen_image.PACKAGES),
     }
 
@@ -249,7 +250,8 @@ def test_target_does_all_of_its_setup(clone: Clone, target: str) -> None:
 def test_every_group_of_tests_is_a_target(clone: Clone) -> None:
     """What `make test` adds up are targets that were tried above."""
     calls = clone.try_target("test").calls
-    groups = {arguments.split()[-1] for tool, arguments, _ in calls if tool == "make"}
+    lines = [arguments.split() for tool, arguments, _ in calls if tool == "make"]
+    groups = {word for line in lines for word in line[1:] if "=" not in word}
     assert groups and groups <= set(REACHES)
 
 
@@ -267,6 +269,17 @@ def test_one_test_builds_what_it_boots(clone: Clone, wanted: set[str]) -> None:
         if tool == "make" and "bzImage" in arguments and mark in arguments
     }
     assert built == wanted
+
+
+@pytest.mark.parametrize(
+    "target, tool", [("kunit", "linux"), ("vm-smoke", "qemu-system-x86_64")]
+)
+def test_newest_kernel_and_emulator(clone: Clone, target: str, tool: str) -> None:
+    """They are fetched, and what is built of them has a place of its own."""
+    run = clone.try_target(target, "KERNEL_SOURCE=7.3", "QEMU=10.0")
+    called = "build/7.3/ours/" if target == "vm-smoke" else ""
+    assert run.called(tool, called), run.output
+    assert not clone.changes()
 
 
 def test_part_of_the_suites_can_be_run(clone: Clone) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
 from conftest import Boot
 from lab.vm import Vm
 from reporting import (
@@ -30,6 +31,7 @@ NOISE_KIB = 4096
 LONG_MS = 600000
 
 
+@pytest.mark.smoke
 def test_freed_memory_returns(boot: Boot) -> None:
     """1 GiB freed in a guest of 2 GiB, all settings at their defaults.
 

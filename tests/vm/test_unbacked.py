@@ -85,6 +85,7 @@ def fixture_keeper(boot: Boot) -> Iterator[Vm]:
         assert_undamaged(vm)
 
 
+@pytest.mark.smoke
 def test_counts_as_free_and_comes_back(keeper: Vm) -> None:
     """Unbacked memory is in MemFree, and is there for whoever needs it."""
     total, free = meminfo_kib(keeper, "MemTotal"), free_kib(keeper)
