@@ -67,9 +67,12 @@ bool fpr_split_by_isolation(const struct fpr_zone *fz, unsigned long pfn)
 	if (fz->order <= pageblock_order)
 		return false;
 	for (; pfn < end; pfn += pageblock_nr_pages) {
-		struct page *page = pfn_to_online_page(pfn);
+		/* Zones begin and end within blocks, not at their borders. */
+		unsigned long first = max(pfn, fz->zone->zone_start_pfn);
+		struct page *page = pfn_to_online_page(first);
 
-		if (page && fpr_in_isolated_pageblock(page))
+		if (page && zone_spans_pfn(fz->zone, first) &&
+		    fpr_in_isolated_pageblock(page))
 			return true;
 	}
 	return false;
