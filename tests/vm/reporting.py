@@ -29,6 +29,8 @@ LARGE = pytest.mark.xdist_group("large")
 # What is logged, and what a program is told, when the host is silent.
 NOT_ANSWERED = "backend virtio-balloon has not answered"
 BUSY = "Device or resource busy"
+# Bits of a PCI command register: it has memory, it may read that of the guest.
+PCI_MEMORY, PCI_MASTER = 2, 4
 
 Event = dict[str, str]
 
@@ -174,11 +176,24 @@ def balloon_slot(vm: Vm) -> str:
     return vm.run("grep -l 0x1002 /sys/bus/pci/devices/*/device").split("/")[-2]
 
 
+def set_command(vm: Vm, bits: int) -> None:
+    """Write the command register of the balloon, at offset 4 of its configuration."""
+    config = f"/sys/bus/pci/devices/{balloon_slot(vm)}/config"
+    vm.run(f"printf '\\{bits:03o}\\000' | dd of={config} bs=1 seek=4 conv=notrunc 2>&1")
+
+
 def silence(vm: Vm) -> None:
     """Take the balloon's right to read guest memory: it will not answer."""
-    config = f"/sys/bus/pci/devices/{balloon_slot(vm)}/config"
-    # The command register at offset 4: memory decoding on, bus mastering off.
-    vm.run(f"printf '\\002\\000' | dd of={config} bs=1 seek=4 conv=notrunc 2>&1")
+    set_command(vm, PCI_MEMORY)
+
+
+def rebind_after_silence(vm: Vm) -> None:
+    """Take the device from its driver, which returns all, and give it back."""
+    device = unbind(vm)
+    assert tunable(vm, "isolated_kb") == 0
+    # Not every version of QEMU ends the silence when the device is reset.
+    set_command(vm, PCI_MEMORY | PCI_MASTER)
+    bind(vm, device)
 
 
 def leave_batch_at_host(vm: Vm) -> None:

@@ -10,8 +10,8 @@ from reporting import (
     NOT_ANSWERED,
     assert_reports,
     be_aggressive,
-    bind,
     leave_batch_at_host,
+    rebind_after_silence,
     tunable,
     tune,
     unbind,
@@ -52,8 +52,7 @@ def test_kexec_with_a_silent_device(boot: Boot) -> None:
         assert NOT_ANSWERED in vm.console_text()
         # Neither does a second attempt wait for ever, nor has the first spoilt it.
         assert vm.try_run("kexec-try", timeout=60).status == 1
-        bind(vm, unbind(vm))
-        assert tunable(vm, "isolated_kb") == 0
+        rebind_after_silence(vm)
         assert_reports(vm)
         start_next_kernel(vm)
 

@@ -13,14 +13,12 @@ from reporting import (
     assert_reports,
     backend,
     be_aggressive,
-    bind,
     free_kib,
     leave_batch_at_host,
     managed_pages,
+    rebind_after_silence,
     stat,
-    tunable,
     tune,
-    unbind,
     wait_drained,
     wait_free,
     wait_until,
@@ -135,7 +133,6 @@ def test_suspend_with_a_silent_device(boot: Boot) -> None:
             assert log_time(vm, "PM: suspend exit") - start < 15
         # The guest goes on as before.
         vm.run("integrity -s 3 -m 64", timeout=120)
-        bind(vm, unbind(vm))
-        assert tunable(vm, "isolated_kb") == 0
+        rebind_after_silence(vm)
         vm.write("/sys/power/state", "freeze")
         assert_reports(vm)
