@@ -64,7 +64,8 @@ DEVICE_MODEL = Path("usr/libexec/xen-qemu-system-i386")
 HVM_LOADER = Path(f"usr/lib/xen-{VERSION}/boot/hvmloader")
 FIRMWARE = (
     "usr/share/qemu/keymaps/en-us", "usr/share/qemu/kvmvapic.bin",
-    "usr/share/qemu/linuxboot.bin", "usr/share/seabios/bios-256k.bin",
+    "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
+    "usr/share/seabios/bios-256k.bin",
 )  # fmt: skip
 XENSTORE = ("exists", "ls", "read", "rm", "write")
 DOM0_LIBRARIES = Path("lib/x86_64-linux-gnu")
