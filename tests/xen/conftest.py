@@ -35,6 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     begin_with(items, SHARED)
 
 
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Mark a failure that is the emulator's: pytest.ini has such a test run again."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    host = getattr(item, "funcargs", {}).get("xen")
+    if report.failed and host and host.emulation_failed():
+        report.longrepr.reprcrash.message += "\nemulation of a processor failed"
+
+
 @pytest.fixture(scope="session")
 def xen() -> Iterator[XenHost]:
     """Return the machine that all tests of a process share."""
