@@ -76,7 +76,7 @@ class Display:
         filled = min(round(self.WIDTH * mib / self._full), self.WIDTH)
         bar = "#" * filled + "." * (self.WIDTH - filled)
         when = "touching" if self.start is None else f"{at - self.start:6.1f} s"
-        line = f"  {self._label:<14} {when:8}  [{bar}] {mib:5d} MiB"
+        line = f"  {self._label:<20} {when:8}  [{bar}] {mib:5d} MiB"
         print(f"\r{line}" if self._live else line, end="", flush=True)
         if not self._live:
             print(flush=True)
@@ -185,11 +185,11 @@ def seconds(value: float | None) -> str:
 
 def table(runs: list[Run]) -> str:
     """Return the summary."""
-    lines = [f"{'':<14} {'50 % back':>10} {'95 % back':>10} {'left after':>12}"]
+    lines = [f"{'':<20} {'50 % back':>10} {'95 % back':>10} {'left after':>12}"]
     for run in runs:
         left = f"{run.samples[-1][1]} MiB"
         times = f"{seconds(run.half_back):>10} {seconds(run.almost_back):>10}"
-        lines.append(f"{run.label:<14} {times} {left:>12}")
+        lines.append(f"{run.label:<20} {times} {left:>12}")
     return "\n".join(lines)
 
 

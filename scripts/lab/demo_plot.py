@@ -23,6 +23,9 @@ COLOURS = {
 INK = "#2b2f36"
 MIB_PER_GIB = 1024
 SECONDS_SHOWN = (-1.5, 20)
+QUICK_SECONDS = 5
+# The height of a line of text, as a share of the picture.
+LINE = 0.07
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
@@ -30,8 +33,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(9, 4.4), dpi=150)
     runs = report["runs"]
     top = max(run["peak_mib"] for run in runs) / MIB_PER_GIB
+    quick = [run for run in runs if is_quick(run)]
     for run in reversed(runs):  # the first run matters most: it goes on top
-        draw_run(axes, run, top)
+        draw_run(axes, run, top, quick.index(run) if run in quick else 0)
     style(axes, top)
     freed = runs[0]["freed_mib"] / MIB_PER_GIB
     axes.set_title(
@@ -43,13 +47,19 @@ def draw(report: dict[str, Any], path: Path) -> None:
     pyplot.close(figure)
 
 
-def draw_run(axes: Any, run: dict[str, Any], top: float) -> None:
-    """Draw one curve with its label next to it."""
+def is_quick(run: dict[str, Any]) -> bool:
+    """Tell whether a curve ends early, so that its label is at its end."""
+    return run["almost_back"] is not None and run["almost_back"] < QUICK_SECONDS
+
+
+def draw_run(axes: Any, run: dict[str, Any], top: float, line: int) -> None:
+    """Draw one curve with its label next to it, some lines above the bottom."""
     colour = COLOURS[run["name"]]
     times = [at for at, _ in run["samples"]]
     levels = [mib / MIB_PER_GIB for _, mib in run["samples"]]
     axes.plot(times, levels, color=colour, linewidth=2.2, solid_capstyle="round")
     at, level, text = label(run, top)
+    level += line * LINE * top
     axes.text(at, level, text, color=colour, fontsize=10.5, fontweight="bold")
     if run["almost_back"] is not None:
         index = times.index(run["almost_back"])
@@ -63,7 +73,7 @@ def label(run: dict[str, Any], top: float) -> tuple[float, float, str]:
     text = f"{run['label']}: 95 % back after {run['almost_back']:.1f} s"
     level = run["peak_mib"] - 0.95 * run["freed_mib"]
     half = run["half_back"]
-    if run["almost_back"] < 5:
+    if is_quick(run):
         return run["almost_back"] + 0.3, level / MIB_PER_GIB + 0.03 * top, text
     middle = (run["peak_mib"] - 0.5 * run["freed_mib"]) / MIB_PER_GIB
     return half + 0.4, middle, text
