@@ -77,14 +77,13 @@ class Kernel:
 
 # LEAN=1 in the environment: half a guest kernel, built in half the time, which is
 # enough for some tests.
-LEAN = ("lean.config",) if os.environ.get("LEAN") == "1" else ()
-GUEST = ("guest.config", *LEAN)
+LEAN = ("lean.config", "restore.config") if os.environ.get("LEAN") == "1" else ()
 
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("ours", paths.TREE, "obj", GUEST),
-        Kernel("stock", paths.STOCK_TREE, "obj", GUEST),
+        Kernel("ours", paths.TREE, "obj", ("guest.config", *LEAN)),
+        Kernel("stock", paths.STOCK_TREE, "obj", ("guest.config",)),
         Kernel(
             "debug",
             paths.TREE,
