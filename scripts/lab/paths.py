@@ -8,7 +8,7 @@ is built by default has build/, another one build/VERSION.
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from pathlib import Path
 SOURCES = ("6.12", "7.3")
 
 
-def chosen_source(value: str) -> str:
-    """Return the kernel that the user chose, or end with a message."""
-    if value and value not in SOURCES:
-        sys.exit(f"KERNEL_SOURCE={value}: allowed are {' and '.join(SOURCES)}")
-    return value or SOURCES[0]
+def chosen(name: str, value: str, versions: Sequence[str]) -> str:
+    """Return the version that the user chose, or end with a message."""
+    if value and value not in versions:
+        sys.exit(f"{name}={value}: allowed are {' and '.join(versions)}")
+    return value or versions[0]
 
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = chosen_source(os.environ.get("KERNEL_SOURCE", ""))
+SOURCE = chosen("KERNEL_SOURCE", os.environ.get("KERNEL_SOURCE", ""), SOURCES)
 TOP = ROOT / "build"
 BUILD = TOP if SOURCE == SOURCES[0] else TOP / SOURCE
 LOGS = BUILD / "logs"

@@ -33,14 +33,6 @@ exec $usr/bin/{name} -L $usr/share/qemu -L $usr/share/seabios "$@"
 """
 
 
-def chosen(value: str) -> str:
-    """Return the version that the user chose, or end with a message."""
-    versions = (OWN, *SUITES)
-    if value and value not in versions:
-        sys.exit(f"QEMU={value}: allowed are {' and '.join(versions)}")
-    return value or OWN
-
-
 def folder(version: str) -> Path:
     """Return where a QEMU is unpacked."""
     return paths.TOP / f"qemu-{version}"
@@ -51,7 +43,8 @@ def program(version: str) -> str:
     return NAME if version == OWN else str(folder(version) / NAME)
 
 
-VERSION = chosen(os.environ.get("QEMU", ""))
+VERSIONS = (OWN, *SUITES)
+VERSION = paths.chosen("QEMU", os.environ.get("QEMU", ""), VERSIONS)
 PROGRAM = program(VERSION)
 
 

@@ -25,17 +25,8 @@ from lab.tree import put
 # The first is that of this machine's release; the others' suites.
 OWN = "4.17"
 SUITES = {"4.20": "trixie"}
-
-
-def chosen(value: str) -> str:
-    """Return the version that the user chose, or end with a message."""
-    versions = (OWN, *SUITES)
-    if value and value not in versions:
-        sys.exit(f"XEN={value}: allowed are {' and '.join(versions)}")
-    return value or OWN
-
-
-VERSION = chosen(os.environ.get("XEN", ""))
+VERSIONS = (OWN, *SUITES)
+VERSION = paths.chosen("XEN", os.environ.get("XEN", ""), VERSIONS)
 XEN = paths.BUILD / ("xen" if VERSION == OWN else f"xen-{VERSION}")
 PACKAGES = XEN / "packages"
 STAGE = XEN / "root"

@@ -14,14 +14,14 @@ from lab import paths, qemu
 )
 def test_chosen(value: str, version: str) -> None:
     """The machine's own is the default."""
-    assert qemu.chosen(value) == version
+    assert paths.chosen("QEMU", value, qemu.VERSIONS) == version
 
 
 @pytest.mark.parametrize("value", ["8.2", "10", "10.0 ", ".."])
 def test_others_are_refused(value: str) -> None:
     """The message has the value and what is allowed."""
     with pytest.raises(SystemExit) as error:
-        qemu.chosen(value)
+        paths.chosen("QEMU", value, qemu.VERSIONS)
     assert str(error.value) == f"QEMU={value}: allowed are 7.2 and 10.0"
 
 

@@ -22,14 +22,14 @@ http://example.org/debian/|bookworm|Debian
 )
 def test_chosen_source(value: str, source: str) -> None:
     """The oldest one is the default."""
-    assert paths.chosen_source(value) == source
+    assert paths.chosen("KERNEL_SOURCE", value, paths.SOURCES) == source
 
 
 @pytest.mark.parametrize("value", ["7.4", "6.12 ", "linux-source-7.3", ".."])
 def test_other_sources_are_refused(value: str) -> None:
     """The message has the value and what is allowed."""
     with pytest.raises(SystemExit) as error:
-        paths.chosen_source(value)
+        paths.chosen("KERNEL_SOURCE", value, paths.SOURCES)
     assert str(error.value) == f"KERNEL_SOURCE={value}: allowed are 6.12 and 7.3"
 
 

@@ -15,14 +15,14 @@ from lab import paths, xen_image
 )
 def test_chosen(value: str, version: str) -> None:
     """That of the machine's own release is the default."""
-    assert xen_image.chosen(value) == version
+    assert paths.chosen("XEN", value, xen_image.VERSIONS) == version
 
 
 @pytest.mark.parametrize("value", ["4.19", "4", "4.20 ", ".."])
 def test_others_are_refused(value: str) -> None:
     """The message has the value and what is allowed."""
     with pytest.raises(SystemExit) as error:
-        xen_image.chosen(value)
+        paths.chosen("XEN", value, xen_image.VERSIONS)
     assert str(error.value) == f"XEN={value}: allowed are 4.17 and 4.20"
 
 
