@@ -17,8 +17,8 @@ from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, Step
 from lab.bench_section import Section, Table, verdict
-from lab.variants import NONE, OURS, STOCK, Variant
 from lab.host_limit import HostLimit
+from lab.variants import NONE, OURS, STOCK, Variant
 from lab.vm import Vm, kernel_image
 
 VARIANTS = (OURS, STOCK, NONE)

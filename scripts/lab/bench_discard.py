@@ -35,9 +35,9 @@ from lab.bench_runner import (
     in_turn,
 )
 from lab.bench_section import Section, Table
-from lab.variants import Variant
 from lab.host_limit import HostError, HostLimit
 from lab.paths import BUILD, ROOT
+from lab.variants import Variant
 from lab.vm import BALLOON, Vm, kernel_image
 
 SOURCE = ROOT / "tests" / "bench" / "discard.c"

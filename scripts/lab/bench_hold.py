@@ -24,8 +24,8 @@ from lab.bench_guest import SYSFS, Bench, Result, start_program, wait_output
 from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Measure, Results, Step
 from lab.bench_section import Section, Table, show, verdict
-from lab.variants import Variant
 from lab.kernels import KernelError
+from lab.variants import Variant
 from lab.vm import Guest, Vm, VmError, kernel_image
 
 MODULE = "null_backend"

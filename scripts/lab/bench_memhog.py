@@ -17,8 +17,8 @@ from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, WIDTH, legend, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
 from lab.bench_section import Section, Table
-from lab.variants import OURS, Variant
 from lab.host_limit import HostLimit
+from lab.variants import OURS, Variant
 from lab.vm import Vm, kernel_image
 
 GUESTS = 3

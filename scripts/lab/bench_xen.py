@@ -14,8 +14,8 @@ from lab.bench_guest import KIB_PER_MIB, SYSFS, Bench, Result
 from lab.bench_plot import legend, panels, save, style
 from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, Step
 from lab.bench_section import Section, Table
-from lab.variants import Variant
 from lab.demo_plot import COLOURS
+from lab.variants import Variant
 from lab.vm import Guest, VmError
 from lab.xen_host import KINDS, Domain, XenHost
 

@@ -65,8 +65,12 @@ def test_parts(small: Kernel, choice: tuple[bool, ...]) -> None:
     target = "mm/page_reporting/"
     compile_objects(small, target, "W=1")
     assert "warning" not in small.log.read_text(encoding="utf-8")
+    config = (small.objects / ".config").read_text(encoding="utf-8")
+    found = kernels.symbols(config)
     objects = members(small.objects / target / "built-in.a")
     for part, chosen in zip(PARTS, choice):
+        symbol = f"CONFIG_PAGE_REPORTING_{part}"
+        assert (found.get(symbol) == "y") == chosen, symbol
         assert (f"{part.lower()}.o" in objects) == chosen, part
 
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import debian, kernels, paths, tree
+from lab import debian, kernels, paths, qemu, tree, xen_image
 
 LISTING = """http://example.com/security/|bookworm-security|Debian
 http://example.com/other/debian/|stable|Somebody
@@ -17,20 +17,37 @@ http://example.org/debian/|bookworm|Debian
 """
 
 
+CHOICES = {
+    "KERNEL_SOURCE": (paths.SOURCES, ["7.4", "6.12 ", "linux-source-7.3", ".."]),
+    "QEMU": (qemu.VERSIONS, ["8.2", "10", "10.0 ", ".."]),
+    "XEN": (xen_image.VERSIONS, ["4.19", "4", "4.20 ", ".."]),
+}
+REFUSED = [(name, value) for name, (_, bad) in CHOICES.items() for value in bad]
+
+
 @pytest.mark.parametrize(
-    "value, source", [("", "6.12"), ("6.12", "6.12"), ("7.3", "7.3")]
+    "name, versions",
+    [
+        ("KERNEL_SOURCE", ("6.12", "7.3")),
+        ("QEMU", ("7.2", "10.0")),
+        ("XEN", ("4.17", "4.20")),
+    ],
 )
-def test_chosen_source(value: str, source: str) -> None:
-    """The oldest one is the default."""
-    assert paths.chosen("KERNEL_SOURCE", value, paths.SOURCES) == source
+def test_chosen_version(name: str, versions: tuple[str, str]) -> None:
+    """The oldest one, that of the machine's release, is the default."""
+    allowed, _ = CHOICES[name]
+    for value, version in zip(("", *versions), (versions[0], *versions)):
+        assert paths.chosen(name, value, allowed) == version
 
 
-@pytest.mark.parametrize("value", ["7.4", "6.12 ", "linux-source-7.3", ".."])
-def test_other_sources_are_refused(value: str) -> None:
+@pytest.mark.parametrize("name, value", REFUSED)
+def test_other_versions_are_refused(name: str, value: str) -> None:
     """The message has the value and what is allowed."""
+    allowed, _ = CHOICES[name]
     with pytest.raises(SystemExit) as error:
-        paths.chosen("KERNEL_SOURCE", value, paths.SOURCES)
-    assert str(error.value) == f"KERNEL_SOURCE={value}: allowed are 6.12 and 7.3"
+        paths.chosen(name, value, allowed)
+    first, second = allowed
+    assert str(error.value) == f"{name}={value}: allowed are {first} and {second}"
 
 
 @pytest.mark.parametrize("source", paths.SOURCES)
