@@ -246,6 +246,7 @@ void fpr_backend_destroy(struct fpr_backend *backend)
 {
 	if (backend->wq)
 		destroy_workqueue(backend->wq);
+	kfree(backend->consolidation);
 	kvfree(backend->candidates);
 	fpr_batch_destroy(&backend->batch);
 	kfree_const(backend->name);

@@ -21,6 +21,7 @@
 #include "reuse.h"
 #include "tunables.h"
 
+struct fpr_consolidation;
 struct fpr_zone;
 struct kobject;
 
@@ -44,6 +45,7 @@ struct kobject;
  * @wake_at:	A: the time for that, in jiffies, 0 for none
  * @work:	the pass
  * @wq:		C: freezable, because Xen suspends without a PM notifier
+ * @consolidation: C: what it does with fragments, NULL if that is left out
  * @batch_count: W: odd while a batch has memory off the free lists
  * @batch_over:	woken up when it is all back
  * @next_slot:	W: zone with which the next pass begins, as an index of fpr_table
@@ -88,6 +90,7 @@ struct fpr_backend {
 	atomic_long_t wake_at;
 	struct work_struct work;
 	struct workqueue_struct *wq;
+	struct fpr_consolidation *consolidation;
 	unsigned int batch_count;
 	wait_queue_head_t batch_over;
 	unsigned int next_slot;

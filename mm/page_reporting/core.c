@@ -38,6 +38,7 @@
 
 #include "backend.h"
 #include "batch.h"
+#include "consolidate.h"
 #include "hook.h"
 #include "order.h"
 #include "pass.h"
@@ -139,7 +140,8 @@ fpr_backend_create(struct page_reporting_dev_info *prdev)
 	backend->candidates = kvcalloc(capacity, sizeof(long), GFP_KERNEL);
 	if (fpr_batch_init(&backend->batch, capacity,
 			   prdev->flags & PAGE_REPORTING_MERGE) ||
-	    !backend->wq || !backend->candidates || !backend->name) {
+	    !backend->wq || !backend->candidates || !backend->name ||
+	    !fpr_consolidation_init(backend)) {
 		fpr_backend_destroy(backend);
 		return NULL;
 	}
@@ -311,6 +313,7 @@ void page_reporting_unregister(struct page_reporting_dev_info *prdev)
 	/* The hook may go on to arm the timer; from here on that is ignored. */
 	timer_shutdown_sync(&backend->timer);
 	cancel_work_sync(&backend->work);
+	fpr_consolidation_end(backend);
 	fpr_end_removal(backend);
 	fpr_end_wakeup(backend);
 	trace_page_reporting_unregister(backend->name, backend->order);

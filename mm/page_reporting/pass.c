@@ -19,6 +19,7 @@
 #include <trace/events/page_reporting.h>
 
 #include "backend.h"
+#include "consolidate.h"
 #include "cycle.h"
 #include "flush.h"
 #include "order.h"
@@ -300,6 +301,7 @@ void fpr_work(struct work_struct *work)
 			fpr_pass_zones(backend, &pass);
 	}
 	fpr_enforce_limit(backend);
+	fpr_consolidation_wake(backend);
 	if (pass.flush && pass.paused)
 		backend->flush_part = pass.pages;
 	else if (pass.flush)

@@ -137,6 +137,10 @@ static ssize_t piece_age_ms_store(struct kobject *kobj,
 static struct kobj_attribute piece_age_ms_attr = __ATTR_RW(piece_age_ms);
 #endif
 
+#ifdef CONFIG_PAGE_REPORTING_CONSOLIDATE
+FPR_TUNABLE(consolidate_percent, 100);
+#endif
+
 #ifdef CONFIG_PAGE_REPORTING_RESTORE
 FPR_TUNABLE(unbacked_reserve_percent, 100);
 
@@ -278,6 +282,9 @@ static struct attribute *fpr_attrs[] = {
 #ifdef CONFIG_PAGE_REPORTING_PIECES
 	&piece_age_ms_attr.attr,
 #endif
+#ifdef CONFIG_PAGE_REPORTING_CONSOLIDATE
+	&consolidate_percent_attr.attr,
+#endif
 #ifdef CONFIG_PAGE_REPORTING_RESTORE
 	&unbacked_kb_attr.attr,
 	&unbacked_max_kb_attr.attr,
@@ -301,6 +308,8 @@ static const char * const fpr_counter_names[] = {
 	[FPR_REFAULTED]	= "refaulted_kb",
 	[FPR_RESTORED]	= "restored_kb",
 	[FPR_CLAIMED]	= "claimed_kb",
+	[FPR_CONSOLIDATED] = "consolidated_kb",
+	[FPR_MOVED]	= "moved_kb",
 	[FPR_PASSES]	= "passes",
 	[FPR_BATCHES]	= "batches",
 };
@@ -334,6 +343,9 @@ static bool fpr_counter_exists(enum fpr_counter counter)
 	case FPR_RESTORED:
 	case FPR_CLAIMED:
 		return IS_ENABLED(CONFIG_PAGE_REPORTING_RESTORE);
+	case FPR_CONSOLIDATED:
+	case FPR_MOVED:
+		return IS_ENABLED(CONFIG_PAGE_REPORTING_CONSOLIDATE);
 	default:
 		return true;
 	}

@@ -300,6 +300,15 @@ unsigned long fpr_mark_reported(struct fpr_zone *fz,
 	return used;
 }
 
+/* Does the hypervisor have the block at @pfn, unless it was used in part since? */
+bool fpr_is_reported(struct fpr_zone *fz, unsigned long pfn)
+{
+	const struct fpr_segment *segment =
+		fpr_segment(fz, fpr_segment_index(fz, pfn));
+
+	return segment && segment->reported & BIT(fpr_block_bit(fz, pfn));
+}
+
 /* The block at @pfn has nothing to report.  Returns whether it was pending. */
 bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn)
 {

@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "density.h"
 #include "policy.h"
 #include "reuse.h"
 #include "words.h"
@@ -56,6 +57,7 @@ struct fpr_segment {
  * @reuse_peak:	Z: how much was freed and taken again lately, the most to retain
  * @isolated:	Z: pages that a batch has taken off the free lists
  * @age:	W: age at which the last pass reported, in jiffies
+ * @watch:	W: how its fragments have looked lately
  * @summary:	Z: a bit per segment, set while any of its blocks is pending
  * @segments:	Z: NULL where there is no memory
  *
@@ -79,6 +81,7 @@ struct fpr_zone {
 	struct fpr_reuse_peak reuse_peak;
 	unsigned long isolated;
 	u32 age;
+	struct fpr_watch watch;
 	unsigned long *summary;
 	struct fpr_segment __rcu *segments[] __counted_by(nr_segments);
 };
@@ -111,6 +114,7 @@ void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range);
 unsigned long fpr_mark_reported(struct fpr_zone *fz,
 				const struct fpr_range *range, u32 now);
+bool fpr_is_reported(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
 bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,

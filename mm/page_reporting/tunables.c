@@ -36,6 +36,11 @@ struct fpr_tunables fpr_tunables __read_mostly = {
 	 */
 	.unbacked_reserve_percent = 5,
 	/*
+	 * A GiB in fragments is whole after some seconds, and a guest that is
+	 * at rest has no better use for a fifth of a processor.
+	 */
+	.consolidate_percent = 20,
+	/*
 	 * A pass over less costs more processor time than the memory is worth
 	 * to the host for a second; and nobody misses it for a second.
 	 */

@@ -19,6 +19,8 @@ enum fpr_counter {
 	FPR_REFAULTED,		/* pages wanted again soon after a report */
 	FPR_RESTORED,		/* unbacked pages that came back */
 	FPR_CLAIMED,		/* unbacked pages that a balloon has now */
+	FPR_CONSOLIDATED,	/* pages of blocks that were made whole */
+	FPR_MOVED,		/* pages that were moved for that */
 	FPR_NR_PAGE_COUNTERS,
 	FPR_PASSES = FPR_NR_PAGE_COUNTERS,
 	FPR_BATCHES,
@@ -38,6 +40,8 @@ struct fpr_counters {
  * @piece_age_ms: time that a piece has to be free, 0 for not to report any
  * @unbacked_max_kb: most that may be unbacked for a backend
  * @unbacked_reserve_percent: of a zone, stays backed beyond the watermarks
+ * @consolidate_percent: most of a CPU that making blocks whole takes, 0 for not
+ *		to do that
  * @threshold_kb: so much has to be pending in a zone for a pass; for tests
  * @max_delay_ms: or has to be pending for so long; for tests
  *
@@ -50,6 +54,7 @@ struct fpr_tunables {
 	unsigned int piece_age_ms;
 	unsigned int unbacked_max_kb;
 	unsigned int unbacked_reserve_percent;
+	unsigned int consolidate_percent;
 	unsigned int threshold_kb;
 	unsigned int max_delay_ms;
 };

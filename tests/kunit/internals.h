@@ -8,7 +8,9 @@
 
 #include "../backend.h"
 #include "../batch.h"
+#include "../consolidate.h"
 #include "../cycle.h"
+#include "../density.h"
 #include "../flush.h"
 #include "../freelist.h"
 #include "../order.h"
@@ -22,6 +24,7 @@
 #include "../tracker.h"
 #include "../tunables.h"
 #include "../unbacked.h"
+#include "../vacate.h"
 #include "../words.h"
 
 #endif /* _MM_PAGE_REPORTING_INTERNALS_H */

@@ -331,6 +331,10 @@ static const struct counter counters[] = {
 	{ "restored_kb", FPR_RESTORED, true },
 	{ "claimed_kb", FPR_CLAIMED, true },
 #endif
+#ifdef CONFIG_PAGE_REPORTING_CONSOLIDATE
+	{ "consolidated_kb", FPR_CONSOLIDATED, true },
+	{ "moved_kb", FPR_MOVED, true },
+#endif
 	{ "passes", FPR_PASSES, false },
 	{ "batches", FPR_BATCHES, false },
 };

@@ -224,6 +224,36 @@ TRACE_EVENT(page_reporting_refault,
 		  __entry->free_kb)
 );
 
+TRACE_EVENT(page_reporting_consolidate,
+
+	TP_PROTO(struct zone *zone, unsigned int order, unsigned long planned,
+		 unsigned long made, unsigned long moved),
+
+	TP_ARGS(zone, order, planned, made, moved),
+
+	TP_STRUCT__entry(
+		__field(int, nid)
+		__string(zone, zone->name)
+		__field(unsigned int, order)
+		__field(unsigned long, planned)
+		__field(unsigned long, made)
+		__field(unsigned long, moved_kb)
+	),
+
+	TP_fast_assign(
+		__entry->nid = zone_to_nid(zone);
+		__assign_str(zone);
+		__entry->order = order;
+		__entry->planned = planned;
+		__entry->made = made;
+		__entry->moved_kb = moved << (PAGE_SHIFT - 10);
+	),
+
+	TP_printk("nid=%d zone=%s order=%u planned=%lu made=%lu moved_kb=%lu",
+		  __entry->nid, __get_str(zone), __entry->order,
+		  __entry->planned, __entry->made, __entry->moved_kb)
+);
+
 #endif /* _TRACE_PAGE_REPORTING_H */
 
 /* This part must be outside protection */

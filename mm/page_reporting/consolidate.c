@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: making whole blocks of free memory that is scattered.
+ *
+ * A guest that has done something is left with much memory that is free and in
+ * no whole block, so that none of it can be reported.  Each backend watches its
+ * zones; in one that is calm, and has enough of this, it makes a run:
+ *
+ * survey	sees how full each block is, and plans which to empty (density.c),
+ * move		empties one after the other (vacate.c).
+ *
+ * What becomes whole is pending, as all that becomes free, and a pass reports
+ * it (pass.c).  A run works for some milliseconds and rests for long enough to
+ * take no more of a CPU than the user allows.  It ends at once when the guest
+ * goes to work or is short of memory.
+ *
+ * The work item is in the queue of the backend, of which only one runs at a
+ * time: while a pass waits for the hypervisor, nothing is moved.
+ */
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+
+#include <trace/events/page_reporting.h>
+
+#include "../internal.h"
+#include "backend.h"
+#include "consolidate.h"
+#include "density.h"
+#include "freelist.h"
+#include "table.h"
+#include "tracker.h"
+#include "tunables.h"
+#include "vacate.h"
+
+/* A program that wants the processor waits for no longer than for another. */
+#define FPR_SLICE_MS		4
+
+/**
+ * struct fpr_consolidation - the run of a backend
+ * @work:	a look at the zones, or a part of a run
+ * @backend:	whose it is
+ * @zone:	where the run is, NULL if there is none
+ * @moving:	the survey is over
+ * @since:	when the zone was last seen to be calm
+ * @allocated:	pages allocated in it by then
+ * @pfn:	next block to survey
+ * @density:	what the survey found
+ * @mover:	where the run is
+ * @made:	blocks that it made whole
+ *
+ * Written by @work.
+ */
+struct fpr_consolidation {
+	struct delayed_work work;
+	struct fpr_backend *backend;
+	struct zone *zone;
+	bool moving;
+	u32 since;
+	unsigned long allocated;
+	unsigned long pfn;
+	struct fpr_density density;
+	struct fpr_mover mover;
+	unsigned long made;
+};
+
+/* === Watching === */
+
+/* Free pages that are in no block of 2^@order pages. */
+static unsigned long fpr_fragments(struct zone *zone, unsigned int order)
+{
+	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
+	unsigned long whole = 0;
+
+	for (; order < NR_PAGE_ORDERS; order++)
+		whole += READ_ONCE(zone->free_area[order].nr_free) << order;
+	return free > whole ? free - whole : 0;
+}
+
+/* Pages allocated in a zone since boot. */
+static unsigned long fpr_allocated(struct zone *zone)
+{
+	enum vm_event_item item = PGALLOC_NORMAL - ZONE_NORMAL + zone_idx(zone);
+	unsigned long pages = 0;
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		pages += READ_ONCE(per_cpu(vm_event_states, cpu).event[item]);
+	return pages;
+}
+
+static struct fpr_look fpr_look_at(struct zone *zone, unsigned int order)
+{
+	return (struct fpr_look){
+		.now = jiffies,
+		.fragments = fpr_fragments(zone, order),
+		.allocated = fpr_allocated(zone),
+		.threshold = READ_ONCE(fpr_tunables.threshold_kb) >>
+			     (PAGE_SHIFT - 10),
+	};
+}
+
+/* Could the zone do without what is moved twice, while it is moved? */
+static bool fpr_has_memory(struct zone *zone, const struct fpr_mover *mover)
+{
+	unsigned long mark = high_wmark_pages(zone) +
+			     2 * fpr_mover_pages(mover);
+
+	return zone_page_state(zone, NR_FREE_PAGES) >
+	       mark + fpr_unusable_pages(zone);
+}
+
+static void fpr_begin_run(struct fpr_consolidation *run, struct zone *zone,
+			  unsigned int order)
+{
+	fpr_mover_init(&run->mover, zone, order);
+	run->density = (struct fpr_density){
+		.block_pages = fpr_mover_pages(&run->mover),
+	};
+	run->zone = zone;
+	run->moving = false;
+	run->pfn = run->mover.source;
+	run->made = 0;
+	run->since = jiffies;
+	run->allocated = fpr_allocated(zone);
+	/* What is in the lists of the CPUs looks as if it could not be moved. */
+	lru_add_drain_all();
+	drain_all_pages(zone);
+}
+
+/* Returns the time until the zone should be looked at again, 0 for a run. */
+static u32 fpr_watch_zone(struct zone *zone, unsigned int *order)
+{
+	u32 wait = FPR_LOOK_SELDOM;
+	struct fpr_zone *fz;
+
+	rcu_read_lock();
+	fz = fpr_zone_get(zone);
+	if (fz) {
+		struct fpr_look look = fpr_look_at(zone, fz->order);
+
+		*order = fz->order;
+		wait = fpr_until_run(&fz->watch, &look);
+	}
+	rcu_read_unlock();
+	return wait;
+}
+
+/* Look at all zones of the backend, and begin a run in one if it is time. */
+static u32 fpr_watch_zones(struct fpr_consolidation *run)
+{
+	u32 next = FPR_LOOK_SELDOM;
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		unsigned int order;
+		u32 wait;
+
+		if (!node_isset(zone_to_nid(zone), run->backend->nodes))
+			continue;
+		wait = fpr_watch_zone(zone, &order);
+		if (!wait) {
+			fpr_begin_run(run, zone, order);
+			return 0;
+		}
+		next = min(next, wait);
+	}
+	return next;
+}
+
+/* === A run === */
+
+static void fpr_end_run(struct fpr_consolidation *run)
+{
+	struct zone *zone = run->zone;
+	struct fpr_zone *fz;
+	bool worth_it = run->moving && run->made * 2 >= run->mover.plan.blocks;
+
+	rcu_read_lock();
+	fz = fpr_zone_get(zone);
+	if (fz) {
+		struct fpr_look look = fpr_look_at(zone, fz->order);
+
+		fpr_run_over(&fz->watch, &look, worth_it);
+	}
+	rcu_read_unlock();
+	trace_page_reporting_consolidate(zone, run->mover.order,
+					 run->mover.plan.blocks, run->made,
+					 run->mover.moved);
+	run->zone = NULL;
+}
+
+/* Must the run end, because the guest goes to work or is short of memory? */
+static bool fpr_must_end(struct fpr_consolidation *run)
+{
+	unsigned long allocated = fpr_allocated(run->zone);
+	u32 now = jiffies;
+	bool calm = fpr_calm(allocated - run->allocated, now - run->since);
+
+	/* Once in a while, or what was allocated at first would never count. */
+	if (now - run->since >= FPR_LOOK_OFTEN) {
+		run->since = now;
+		run->allocated = allocated;
+	}
+	return !calm || !fpr_has_memory(run->zone, &run->mover);
+}
+
+/* Is what can be gained worth the run? */
+static bool fpr_plan_run(struct fpr_consolidation *run)
+{
+	unsigned long gain_kb;
+
+	run->mover.plan = fpr_make_plan(&run->density);
+	run->moving = true;
+	gain_kb = run->mover.plan.blocks << (run->mover.order + PAGE_SHIFT - 10);
+	return gain_kb && gain_kb >= READ_ONCE(fpr_tunables.threshold_kb);
+}
+
+/* Survey a block, or plan after the last one.  Returns false to end the run. */
+static bool fpr_survey_step(struct fpr_consolidation *run)
+{
+	struct fpr_fill fill;
+
+	if (run->pfn + fpr_mover_pages(&run->mover) > zone_end_pfn(run->zone))
+		return fpr_plan_run(run);
+	if (fpr_survey_block(&run->mover, run->pfn, &fill))
+		fpr_density_add(&run->density, &fill);
+	run->pfn += fpr_mover_pages(&run->mover);
+	return true;
+}
+
+/* Is the block that comes next one to be emptied? */
+static bool fpr_is_source(struct fpr_consolidation *run)
+{
+	struct fpr_mover *mover = &run->mover;
+	struct fpr_fill fill;
+	bool split;
+
+	if (!fpr_survey_block(mover, mover->source, &fill) ||
+	    !fpr_to_empty(&mover->plan, &fill, fpr_mover_pages(mover), &split))
+		return false;
+	if (!split)
+		return true;
+	/* Those of this class that lie above have been filled. */
+	if (mover->second && mover->source >= mover->target)
+		return false;
+	mover->plan.split--;
+	return true;
+}
+
+/* Empty a block if it is one to be emptied.  Returns false to end the run. */
+static bool fpr_move_step(struct fpr_consolidation *run)
+{
+	struct fpr_mover *mover = &run->mover;
+	unsigned long pages = fpr_mover_pages(mover);
+	unsigned long before = mover->moved;
+
+	if (mover->source + pages > zone_end_pfn(run->zone) ||
+	    mover->full)
+		return false;
+	if (fpr_is_source(run)) {
+		bool whole = fpr_vacate(mover);
+
+		run->made += whole;
+		fpr_count(&run->backend->counters, FPR_CONSOLIDATED,
+			  whole ? pages : 0);
+		fpr_count(&run->backend->counters, FPR_MOVED,
+			  mover->moved - before);
+	}
+	mover->source += pages;
+	return true;
+}
+
+/* Go on with the run for a while. */
+static void fpr_run_slice(struct fpr_consolidation *run)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), FPR_SLICE_MS);
+	bool more;
+
+	do {
+		more = !fpr_must_end(run) && (run->moving ?
+					      fpr_move_step(run) :
+					      fpr_survey_step(run));
+		cond_resched();
+	} while (more && ktime_before(ktime_get(), end));
+	fpr_return_room(&run->mover);
+	if (!more)
+		fpr_end_run(run);
+}
+
+/* Is nothing reported at the moment?  Then what is gained is of no use. */
+static bool fpr_is_idle(const struct fpr_backend *backend)
+{
+	return READ_ONCE(backend->stopping) || fpr_paused() ||
+	       !READ_ONCE(fpr_tunables.enabled) || READ_ONCE(backend->error) ||
+	       backend->backoff;
+}
+
+static void fpr_consolidate(struct work_struct *work)
+{
+	struct fpr_consolidation *run =
+		container_of(work, struct fpr_consolidation, work.work);
+	unsigned int percent = READ_ONCE(fpr_tunables.consolidate_percent);
+	u32 delay = FPR_LOOK_SELDOM;
+	ktime_t start = ktime_get();
+
+	if (run->zone && (!percent || fpr_is_idle(run->backend)))
+		fpr_end_run(run);
+	/* A write to the tunable wakes it again. */
+	if (!percent)
+		return;
+	get_online_mems();
+	if (!run->zone && !fpr_is_idle(run->backend))
+		delay = fpr_watch_zones(run);
+	if (run->zone) {
+		fpr_run_slice(run);
+		delay = fpr_rest(ktime_to_ns(ktime_sub(ktime_get(), start)),
+				 percent);
+	}
+	put_online_mems();
+	queue_delayed_work(run->backend->wq, &run->work, delay);
+}
+
+/* === For the life cycle of a backend === */
+
+/* Returns false for no memory.  fpr_backend_destroy() frees it. */
+bool fpr_consolidation_init(struct fpr_backend *backend)
+{
+	struct fpr_consolidation *run = kzalloc(sizeof(*run), GFP_KERNEL);
+
+	if (!run)
+		return false;
+	run->backend = backend;
+	INIT_DELAYED_WORK(&run->work, fpr_consolidate);
+	backend->consolidation = run;
+	return true;
+}
+
+/* Watch the zones of a backend, if that is wanted, and if it does not yet. */
+void fpr_consolidation_wake(struct fpr_backend *backend)
+{
+	if (READ_ONCE(fpr_tunables.consolidate_percent))
+		queue_delayed_work(backend->wq, &backend->consolidation->work,
+				   FPR_LOOK_OFTEN);
+}
+
+/* Nothing is moved for a backend any more, which is stopping. */
+void fpr_consolidation_end(struct fpr_backend *backend)
+{
+	cancel_delayed_work_sync(&backend->consolidation->work);
+	if (backend->consolidation->zone)
+		fpr_end_run(backend->consolidation);
+}

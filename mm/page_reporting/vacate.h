@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Free page reporting: moving what is in use out of a block.
+ */
+#ifndef _MM_PAGE_REPORTING_VACATE_H
+#define _MM_PAGE_REPORTING_VACATE_H
+
+#include <linux/list.h>
+#include <linux/mmzone.h>
+#include <linux/types.h>
+
+#include "density.h"
+
+/**
+ * struct fpr_mover - where what is moved comes from and goes to, in a zone
+ * @zone:	the zone
+ * @order:	order of the blocks, a pageblock at least
+ * @plan:	which to empty
+ * @source:	block that is being emptied
+ * @second:	the second time that blocks are gone through to be filled
+ * @target:	block that was filled last; those above it have been
+ * @filling:	it still is being filled
+ * @at:		page frame of that block with which to go on
+ * @full:	no block is left that could be filled
+ * @room:	free pages that were taken to be moved to, by their order
+ * @nr_room:	how many free list entries these are
+ * @moved:	pages moved so far
+ */
+struct fpr_mover {
+	struct zone *zone;
+	unsigned int order;
+	struct fpr_plan plan;
+	unsigned long source;
+	bool second;
+	unsigned long target;
+	bool filling;
+	unsigned long at;
+	bool full;
+	struct list_head room[NR_PAGE_ORDERS];
+	unsigned int nr_room;
+	unsigned long moved;
+};
+
+void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
+		    unsigned int order);
+bool fpr_survey_block(const struct fpr_mover *mover, unsigned long pfn,
+		      struct fpr_fill *fill);
+bool fpr_vacate(struct fpr_mover *mover);
+void fpr_return_room(struct fpr_mover *mover);
+
+static inline unsigned long fpr_mover_pages(const struct fpr_mover *mover)
+{
+	return 1UL << mover->order;
+}
+
+#endif /* _MM_PAGE_REPORTING_VACATE_H */

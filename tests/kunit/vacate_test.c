@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free page reporting: KUnit tests of moving pages of a file out of blocks, and
+ * of making whole blocks of fragments.
+ *
+ * The file has every other page of what it once had, so that its memory is half
+ * free and hardly any of it whole.
+ */
+#include <kunit/test.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/pagemap.h>
+#include <linux/page-isolation.h>
+#include <linux/pageblock-flags.h>
+#include <linux/shmem_fs.h>
+#include <linux/spinlock.h>
+#include <linux/swap.h>
+#include <linux/tracepoint.h>
+
+#include <trace/events/page_reporting.h>
+
+#include "../../internal.h"
+#include "internals.h"
+#include "fake_backend.h"
+#include "test_memory.h"
+
+/* Enough for some blocks that have nothing but its pages in them. */
+#define FILE_PAGES	(12 * pageblock_nr_pages)
+
+struct test_file {
+	struct file *file;
+	unsigned long *pfns;
+};
+
+static unsigned long content_of(unsigned long index)
+{
+	return index * 2654435761UL + 17;
+}
+
+static struct page *get_file_page(struct kunit *test, struct test_file *tf,
+				  unsigned long index)
+{
+	struct page *page = shmem_read_mapping_page(tf->file->f_mapping, index);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
+	return page;
+}
+
+static void close_file(void *context)
+{
+	struct test_file *tf = context;
+
+	fput(tf->file);
+	flush_delayed_fput();
+	drain_all_pages(NULL);
+}
+
+static void write_pages(struct kunit *test, struct test_file *tf)
+{
+	unsigned long i;
+
+	for (i = 0; i < FILE_PAGES; i++) {
+		struct page *page = get_file_page(test, tf, i);
+		unsigned long *word = kmap_local_page(page);
+
+		*word = content_of(i);
+		kunmap_local(word);
+		set_page_dirty(page);
+		put_page(page);
+	}
+}
+
+static void drop_odd_pages(struct test_file *tf)
+{
+	struct inode *inode = file_inode(tf->file);
+	unsigned long i;
+
+	for (i = 1; i < FILE_PAGES; i += 2)
+		shmem_truncate_range(inode, i * PAGE_SIZE,
+				     (i + 1) * PAGE_SIZE - 1);
+	lru_add_drain_all();
+	drain_all_pages(NULL);
+}
+
+static void note_pfns(struct kunit *test, struct test_file *tf)
+{
+	unsigned long i;
+
+	for (i = 0; i < FILE_PAGES; i += 2) {
+		struct page *page = get_file_page(test, tf, i);
+
+		tf->pfns[i] = page_to_pfn(page);
+		put_page(page);
+	}
+}
+
+static struct test_file *scattered_file(struct kunit *test)
+{
+	struct test_file *tf = kunit_kzalloc(test, sizeof(*tf), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, tf);
+	tf->pfns = kunit_kcalloc(test, FILE_PAGES, sizeof(long), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, tf->pfns);
+	tf->file = shmem_kernel_file_setup("fpr_test", FILE_PAGES * PAGE_SIZE,
+					   EMPTY_VMA_FLAGS);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tf->file);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, close_file, tf));
+	write_pages(test, tf);
+	drop_odd_pages(tf);
+	note_pfns(test, tf);
+	return tf;
+}
+
+/* Nothing of the file is lost or changed. */
+static void expect_intact(struct kunit *test, struct test_file *tf)
+{
+	unsigned long i, bad = 0;
+
+	for (i = 0; i < FILE_PAGES; i += 2) {
+		struct page *page = get_file_page(test, tf, i);
+		unsigned long *word = kmap_local_page(page);
+
+		bad += *word != content_of(i);
+		kunmap_local(word);
+		put_page(page);
+	}
+	KUNIT_EXPECT_EQ(test, bad, 0);
+}
+
+/* How many pages of the file are in a block? */
+static unsigned long pages_in(const struct test_file *tf,
+			      const struct fpr_mover *mover, unsigned long pfn)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < FILE_PAGES; i += 2)
+		nr += tf->pfns[i] - pfn < fpr_mover_pages(mover);
+	return nr;
+}
+
+/*
+ * Find a block that has pages of the file and nothing else in use, and make it
+ * the one to be emptied.
+ */
+static bool find_source(const struct test_file *tf, struct fpr_mover *mover)
+{
+	struct fpr_fill fill;
+	unsigned long i;
+
+	for (i = 0; i < FILE_PAGES; i += 2) {
+		unsigned long pfn = round_down(tf->pfns[i],
+					       fpr_mover_pages(mover));
+
+		if (fpr_survey_block(mover, pfn, &fill) && !fill.fixed &&
+		    fill.used == pages_in(tf, mover, pfn)) {
+			mover->source = pfn;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A backend, for which nothing happens by itself. */
+static void register_disabled(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+
+	WRITE_ONCE(fpr_tunables.enabled, false);
+	fake->prdev.order = pageblock_order;
+	fake_register(test, fake);
+}
+
+/* A mover in the zone of the file that may use room in any block. */
+static void init_mover(struct kunit *test, struct test_file *tf,
+		       struct fpr_mover *mover)
+{
+	register_disabled(test);
+	fpr_mover_init(mover, page_zone(pfn_to_page(tf->pfns[0])),
+		       pageblock_order);
+	KUNIT_ASSERT_TRUE(test, find_source(tf, mover));
+}
+
+static bool is_whole(const struct fpr_mover *mover, unsigned long pfn)
+{
+	struct fpr_fill fill;
+
+	return fpr_survey_block(mover, pfn, &fill) &&
+	       fill.free >= fpr_mover_pages(mover);
+}
+
+static unsigned long nr_whole(const struct fpr_mover *mover)
+{
+	unsigned long pages = fpr_mover_pages(mover);
+	unsigned long pfn = round_up(mover->zone->zone_start_pfn, pages);
+	unsigned long nr = 0;
+
+	for (; pfn + pages <= zone_end_pfn(mover->zone); pfn += pages)
+		nr += is_whole(mover, pfn);
+	return nr;
+}
+
+static bool is_isolated(const struct fpr_mover *mover)
+{
+	return is_migrate_isolate_page(pfn_to_page(mover->source));
+}
+
+/* What is seen in a block is what is there. */
+static void test_survey(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fpr_mover mover;
+	struct fpr_fill fill;
+
+	init_mover(test, tf, &mover);
+	KUNIT_ASSERT_TRUE(test, fpr_survey_block(&mover, mover.source, &fill));
+	KUNIT_EXPECT_GT(test, fill.used, 0);
+	KUNIT_EXPECT_GT(test, fill.free, 0);
+	KUNIT_EXPECT_LE(test, fill.used + fill.free, fpr_mover_pages(&mover));
+	KUNIT_EXPECT_EQ(test, 0,
+			test_pages_astray(mover.source,
+					  fpr_mover_pages(&mover)));
+}
+
+/* What the kernel has allocated for itself cannot be moved. */
+static void test_survey_fixed(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fpr_mover mover;
+	struct fpr_fill fill;
+
+	fpr_mover_init(&mover, page_zone(block->page), MAX_PAGE_ORDER);
+	test_block_free_part(block, 0, MAX_ORDER_NR_PAGES / 2);
+	KUNIT_ASSERT_TRUE(test, fpr_survey_block(&mover, block->pfn, &fill));
+	KUNIT_EXPECT_TRUE(test, fill.fixed);
+	KUNIT_EXPECT_EQ(test, fill.used, 0);
+	KUNIT_EXPECT_EQ(test, fill.free, MAX_ORDER_NR_PAGES / 2);
+}
+
+/* Only blocks for movable memory are looked at. */
+static void test_survey_other_type(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fpr_mover mover;
+	struct fpr_fill fill;
+
+	fpr_mover_init(&mover, page_zone(block->page), MAX_PAGE_ORDER);
+	test_set_migratetype(block->page, MIGRATE_UNMOVABLE);
+	KUNIT_EXPECT_FALSE(test, fpr_survey_block(&mover, block->pfn, &fill));
+	test_set_migratetype(block->page, MIGRATE_MOVABLE);
+}
+
+/* The block becomes whole, and none that was whole is used for that. */
+static void test_vacate(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fpr_mover mover;
+	unsigned long pages, before;
+
+	init_mover(test, tf, &mover);
+	pages = pages_in(tf, &mover, mover.source);
+	before = nr_whole(&mover);
+	KUNIT_EXPECT_TRUE(test, fpr_vacate(&mover));
+	fpr_return_room(&mover);
+	KUNIT_EXPECT_EQ(test, mover.moved, pages);
+	KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
+	KUNIT_EXPECT_TRUE(test, is_whole(&mover, mover.source));
+	KUNIT_EXPECT_EQ(test, nr_whole(&mover), before + 1);
+	note_pfns(test, tf);
+	KUNIT_EXPECT_EQ(test, pages_in(tf, &mover, mover.source), 0);
+	expect_intact(test, tf);
+}
+
+/* A page that somebody uses stays, and so does the block as it was. */
+static void test_vacate_pinned(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fpr_mover mover;
+	struct page *pinned;
+	unsigned long i = 0;
+
+	init_mover(test, tf, &mover);
+	while (tf->pfns[i] - mover.source >= fpr_mover_pages(&mover))
+		i += 2;
+	pinned = get_file_page(test, tf, i);
+	KUNIT_EXPECT_FALSE(test, fpr_vacate(&mover));
+	fpr_return_room(&mover);
+	KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
+	KUNIT_EXPECT_EQ(test, page_to_pfn(pinned), tf->pfns[i]);
+	note_pfns(test, tf);
+	KUNIT_EXPECT_EQ(test, page_to_pfn(pinned), tf->pfns[i]);
+	put_page(pinned);
+	expect_intact(test, tf);
+}
+
+/* Where all blocks are to be emptied there is nowhere to go. */
+static void test_vacate_without_room(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fpr_mover mover;
+
+	init_mover(test, tf, &mover);
+	mover.full = true;
+	KUNIT_EXPECT_FALSE(test, fpr_vacate(&mover));
+	KUNIT_EXPECT_EQ(test, mover.moved, 0);
+	KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
+	expect_intact(test, tf);
+}
+
+/* Who has isolated the block wants it: it is left alone. */
+static void test_vacate_isolated(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fpr_mover mover;
+	unsigned long end;
+
+	init_mover(test, tf, &mover);
+	end = mover.source + fpr_mover_pages(&mover);
+	KUNIT_ASSERT_EQ(test, 0,
+			start_isolate_page_range(mover.source, end,
+						 PB_ISOLATE_MODE_OTHER));
+	KUNIT_EXPECT_FALSE(test, fpr_vacate(&mover));
+	KUNIT_EXPECT_TRUE(test, is_isolated(&mover));
+	undo_isolate_page_range(mover.source, end);
+	KUNIT_EXPECT_EQ(test, mover.moved, 0);
+	expect_intact(test, tf);
+}
+
+/* Room that was taken and not needed is free again. */
+static void test_return_room(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	unsigned long start, end, astray = 0;
+	struct fpr_mover mover;
+
+	init_mover(test, tf, &mover);
+	fpr_vacate(&mover);
+	fpr_return_room(&mover);
+	KUNIT_EXPECT_EQ(test, mover.nr_room, 0);
+	start = round_up(mover.zone->zone_start_pfn, fpr_mover_pages(&mover));
+	end = round_down(zone_end_pfn(mover.zone), fpr_mover_pages(&mover));
+	for (; start < end; start += fpr_mover_pages(&mover))
+		if (fpr_survey_block(&mover, start, &(struct fpr_fill){}))
+			astray += test_pages_astray(start,
+						    fpr_mover_pages(&mover));
+	KUNIT_EXPECT_EQ(test, astray, 0);
+}
+
+/* === The worker === */
+
+static long consolidated(void)
+{
+	return atomic_long_read(&fpr_total.n[FPR_CONSOLIDATED]);
+}
+
+/**
+ * struct run_tally - what the events of runs add up to
+ * @made:	pages of the blocks that became whole
+ * @moved:	pages that were moved
+ */
+struct run_tally {
+	atomic_long_t made;
+	atomic_long_t moved;
+};
+
+static struct run_tally run_tally;
+
+static void see_run(void *data, struct zone *zone, unsigned int order,
+		    unsigned long planned, unsigned long made,
+		    unsigned long moved)
+{
+	atomic_long_add(made << order, &run_tally.made);
+	atomic_long_add(moved, &run_tally.moved);
+}
+
+static void stop_watching(void *unused)
+{
+	unregister_trace_page_reporting_consolidate(see_run, NULL);
+	tracepoint_synchronize_unregister();
+}
+
+static void watch_runs(struct kunit *test)
+{
+	atomic_long_set(&run_tally.made, 0);
+	atomic_long_set(&run_tally.moved, 0);
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return;
+	KUNIT_ASSERT_EQ(test, 0,
+			register_trace_page_reporting_consolidate(see_run,
+								  NULL));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, stop_watching,
+							   NULL));
+}
+
+static bool has_consolidated(void *before)
+{
+	return consolidated() > *(long *)before;
+}
+
+static void start_worker(struct kunit *test, unsigned int percent)
+{
+	struct fake_backend *fake = test->priv;
+
+	fake->prdev.order = pageblock_order;
+	WRITE_ONCE(fpr_tunables.consolidate_percent, percent);
+	fake_register(test, fake);
+}
+
+static void test_consolidates(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fake_backend *fake = test->priv;
+	long before = consolidated();
+	long moved = atomic_long_read(&fpr_total.n[FPR_MOVED]);
+
+	watch_runs(test);
+	start_worker(test, 100);
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	/* The events of the runs add up to the counters. */
+	if (IS_ENABLED(CONFIG_TRACEPOINTS)) {
+		moved = atomic_long_read(&fpr_total.n[FPR_MOVED]) - moved;
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&run_tally.made),
+				consolidated() - before);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&run_tally.moved), moved);
+	}
+	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
+	KUNIT_EXPECT_EQ(test, fake->malformed, 0);
+	expect_intact(test, tf);
+}
+
+/* It is off, and the tunable switches it on while the backend is there. */
+static void test_switch(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fake_backend *fake = test->priv;
+	long before = consolidated();
+
+	start_worker(test, 0);
+	fake_wait_quiet(test, fake);
+	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
+	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	WRITE_ONCE(fpr_tunables.consolidate_percent, 100);
+	mutex_lock(&fpr_mutex);
+	fpr_kick_all();
+	mutex_unlock(&fpr_mutex);
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	expect_intact(test, tf);
+}
+
+/* What is not reported is not made whole either. */
+static void test_not_while_disabled(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test);
+	struct fake_backend *fake = test->priv;
+	long before = consolidated();
+
+	fpr_set_enabled(false);
+	start_worker(test, 100);
+	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
+	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	fpr_set_enabled(true);
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	expect_intact(test, tf);
+}
+
+static struct kunit_case vacate_cases[] = {
+	KUNIT_CASE(test_survey),
+	KUNIT_CASE(test_survey_fixed),
+	KUNIT_CASE(test_survey_other_type),
+	KUNIT_CASE(test_vacate),
+	KUNIT_CASE(test_vacate_pinned),
+	KUNIT_CASE(test_vacate_without_room),
+	KUNIT_CASE(test_vacate_isolated),
+	KUNIT_CASE(test_return_room),
+	KUNIT_CASE_SLOW(test_consolidates),
+	KUNIT_CASE_SLOW(test_switch),
+	KUNIT_CASE_SLOW(test_not_while_disabled),
+	{}
+};
+
+static struct kunit_suite vacate_suite = {
+	.name = "page_reporting_vacate",
+	.init = fake_test_init,
+	.test_cases = vacate_cases,
+};
+
+kunit_test_suite(vacate_suite);
+
+MODULE_DESCRIPTION("KUnit tests of free page reporting: emptying blocks");
+MODULE_LICENSE("GPL");
