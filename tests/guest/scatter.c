@@ -3,9 +3,11 @@
  * Fragments memory: touches small pages, then frees every other piece and keeps
  * the rest, so that half of the memory is free but hardly a block is whole.
  *
- * Prints "scattered" and holds until it is killed or the time is over.
+ * Prints "scattered" and holds until it is killed or the time is over.  Then it
+ * looks at what it has kept, and prints "intact" or how much is not.
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -28,20 +30,48 @@ static void fail(const char *what)
 	exit(1);
 }
 
+static void on_end(int signal)
+{
+	(void)signal;
+}
+
+/* Each page has another content. */
+static unsigned long content(size_t at)
+{
+	return at * 2654435761UL + 1;
+}
+
+static unsigned long *word(char *memory, size_t at)
+{
+	return (unsigned long *)(memory + at);
+}
+
 static void scatter(char *memory, size_t bytes, size_t piece)
 {
 	size_t at;
 
 	for (at = 0; at < bytes; at += PAGE)
-		memory[at] = 1;
+		*word(memory, at) = content(at);
 	for (at = 0; at + piece <= bytes; at += 2 * piece)
 		if (madvise(memory + at, piece, MADV_DONTNEED))
 			fail("scatter: madvise");
 }
 
+/* Returns how many pages are not as they were. */
+static size_t damaged(char *memory, size_t bytes, size_t piece)
+{
+	size_t at, nr = 0;
+
+	for (at = 0; at < bytes; at += PAGE)
+		if (at / piece % 2 && *word(memory, at) != content(at))
+			nr++;
+	return nr;
+}
+
 int main(int argc, char **argv)
 {
-	size_t bytes, piece = PAGE;
+	struct sigaction action = { .sa_handler = on_end };
+	size_t bytes, bad, piece = PAGE;
 	unsigned int seconds = 0;
 	char *memory;
 	int option;
@@ -66,11 +96,18 @@ int main(int argc, char **argv)
 		fail("scatter: madvise");
 	scatter(memory, bytes, piece);
 
+	if (sigaction(SIGTERM, &action, NULL))
+		fail("scatter: sigaction");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("scattered");
 	if (seconds)
 		sleep(seconds);
 	else
 		pause();
-	return 0;
+	bad = damaged(memory, bytes, piece);
+	if (bad)
+		printf("damaged: %zu pages\n", bad);
+	else
+		puts("intact");
+	return !!bad;
 }

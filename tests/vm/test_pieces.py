@@ -18,7 +18,8 @@ FREE_KIB = SCATTERED_MIB * KIB_PER_MIB // 2
 
 
 def start_scatter(vm: Vm, mib: int) -> None:
-    """Have a program hold every other piece of its memory."""
+    """Have a program hold every other piece of its memory, where it is."""
+    tune(vm, consolidate_percent=0)
     vm.run(f"scatter -k {PIECE_KIB} {mib} >/tmp/scatter.out 2>&1 &")
     wait_until(
         lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
