@@ -125,7 +125,7 @@ demo: kernels image ## show freed memory coming back: build/report/demo.png
 	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
-BENCHMARKS := density memhog page_fault scale hold discard build policy xen
+BENCHMARKS := density memhog page_fault scale hold discard build scatter policy xen
 BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench.py
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
@@ -134,6 +134,9 @@ bench: kernels xen-image ## all benchmarks: takes hours
 
 bench-density: kernels image ## how many guests fit on a host before it swaps?
 	@$(BENCH) density
+
+bench-scatter: kernels image ## memory that is free in fragments
+	@$(BENCH) scatter
 
 bench-memhog: kernels image ## guests that need much memory one after the other
 	@$(BENCH) memhog

@@ -31,6 +31,7 @@ from lab import (
     bench_memhog,
     bench_policy,
     bench_scale,
+    bench_scatter,
     bench_xen,
 )
 from lab.bench_html import page
@@ -48,6 +49,7 @@ SECTIONS: dict[str, tuple[Benchmark, Callable[[Results], Section]]] = {
         (bench_memhog.BENCHMARK, bench_memhog.describe),
         (bench_policy.BENCHMARK, describe_policy),
         (bench_build.BENCHMARK, bench_build.describe),
+        (bench_scatter.BENCHMARK, bench_scatter.describe),
         (bench_fault.BENCHMARK, bench_fault.describe),
         (bench_scale.BENCHMARK, bench_scale.describe),
         (bench_hold.BENCHMARK, bench_hold.describe),

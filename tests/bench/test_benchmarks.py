@@ -83,6 +83,11 @@ CASES = (
         and found["giver_mib_after"] < found["touched_mib"],
     ),
     Case(
+        "scatter", "scatter-4", "ours",
+        lambda found: found["back_mib"][-1] > found["free_mib"] / 2
+        and found["moved_mib"] > 0,
+    ),
+    Case(
         "xen", "cost", "on",
         lambda found: found["dom0"]["given_mib"] > 0 and found["dom0"]["take_us"] > 0,
     ),

@@ -66,6 +66,7 @@ REACHES = {
     "bench-scale": [("linux", "page_reporting_scale")],
     "bench-discard": GUEST,
     "bench-build": GUEST,
+    "bench-scatter": GUEST,
     "bench-policy": GUEST,
     "bench-xen": XEN,
     "report": END,
