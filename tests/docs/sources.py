@@ -100,6 +100,7 @@ def selectable() -> dict[str, bool]:
 def part_files() -> dict[str, set[str]]:
     """Return the source files of each part that can be left out."""
     makefile = source("Makefile").split("# The KUnit suites.")[0]
+    makefile = makefile.replace("\\\n\t", "")
     found = re.findall(r"-\$\((CONFIG_\w+)\) \+= ((?:\w+\.o ?)+)$", makefile, re.M)
     return {
         option: {f"{name.removesuffix('.o')}.c" for name in objects.split()}
