@@ -71,6 +71,17 @@ clone-test: deps ## try every target that is listed here in a clean clone
 docs-test: tree ## check the documents against the code, and render them
 	@$(PYTEST) tests/docs
 
+.PHONY: quick
+quick: ## the suites of pure arithmetic, in seconds: no kernel is built
+	@sh scripts/install-deps packages-quick.txt
+	@$(LAB)/quick.py $(if $(FILTER),'$(FILTER)')
+
+.PHONY: fuzz
+fuzz: SECONDS := 30
+fuzz: ## look for a difference between the tracker and its model
+	@sh scripts/install-deps packages-quick.txt packages-fuzz.txt
+	@$(LAB)/quick.py --fuzz $(SECONDS)
+
 .PHONY: kunit
 kunit: tree ## run the KUnit suites on User Mode Linux
 	@$(LAB)/kunit.py $(if $(FILTER),'$(FILTER)')
@@ -107,15 +118,16 @@ NEWEST := KERNEL_SOURCE=7.3
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check unit-test docs-test kunit build-test vm-test xen-test \
-		bench-test report-test "kunit $(NEWEST) FILTER=*" \
+	@$(LAB)/suite.py check quick unit-test docs-test kunit build-test vm-test \
+		xen-test bench-test report-test "kunit $(NEWEST) FILTER=*" \
 		"vm-smoke $(NEWEST) QEMU=10.0 LEAN=1" \
-		--beside clone-test
+		--beside fuzz clone-test
 
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
-	@TESTS=all $(LAB)/suite.py check unit-test docs-test kunit build-test vm-test \
-		xen-test bench-test report-test clone-test "vm-test QEMU=10.0" \
+	@TESTS=all $(LAB)/suite.py check quick fuzz unit-test docs-test kunit \
+		build-test vm-test xen-test bench-test report-test clone-test \
+		"vm-test QEMU=10.0" \
 		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
 		"kunit $(NEWEST)" "build-test $(NEWEST)" "vm-test $(NEWEST)" \
 		"vm-test $(NEWEST) QEMU=10.0" "xen-test $(NEWEST)"

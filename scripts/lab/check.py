@@ -40,6 +40,20 @@ CHECKPATCH_EXCEPTIONS = (
     ("COMPLEX_MACRO", "mm/page_reporting/compat.h"),
     # a macro that defines an attribute pastes its name several times
     ("MACRO_ARG_REUSE", "mm/page_reporting/sysfs.c"),
+    # these files define, for user space, what the kernel has by the same names
+    *(
+        (kind, "tools/testing/page_reporting/k")
+        for kind in (
+            "IS_ENABLED_CONFIG",
+            "MACRO_ARG_PRECEDENCE",
+            "MACRO_ARG_REUSE",
+            "MACRO_ARG_UNUSED",
+            "MEMORY_BARRIER",
+            "NEW_TYPEDEFS",
+            "PREFER_DEFINED_ATTRIBUTE_MACRO",
+            "VOLATILE",
+        )
+    ),
 )
 
 LAB = Path("scripts/lab")

@@ -47,6 +47,8 @@ REACHES = {
     "check": END,
     "unit-test": END,
     "docs-test": END,
+    "quick": END,
+    "fuzz": END,
     "kunit": END,
     "coverage": [("gcovr", "")],
     "build-test": [("make", "drivers/hv/hv_balloon.o"), ("make", "/guest-modules")],
@@ -82,6 +84,7 @@ REACHES = {
 # not all tests of some groups need the same, so these do not end with the first.
 VARIABLES = {
     "clone-test": ["K=help"],
+    "fuzz": ["SECONDS=1"],
     "bench": ["VARIANT=dontneed"],
     "build-test": ["K=balloon", "PYTEST_ADDOPTS="],
     "series-test": ["K=compiles"],

@@ -511,6 +511,40 @@ static void step_drain(struct kunit *test)
 	assert_same(test, "drain");
 }
 
+/*
+ * In portions, while others use memory in between: what is found next is what
+ * is still due, from where the last portion ended.
+ */
+static void step_collect_in_use(struct kunit *test)
+{
+	struct tracker_test *tt = test->priv;
+	unsigned int max = 1 + random_below(tt, 90);
+	u32 age = random_below(tt, 200);
+	struct fpr_scan scan = {
+		.now = tt->now, .age = age, .next = FPR_NEVER,
+	};
+	unsigned long i = 0, used;
+
+	do {
+		tt->nr_expected = 0;
+		for (; i < tt->nr_blocks && tt->nr_expected < max; i++)
+			if (model_due(tt, i, age))
+				tt->expected[tt->nr_expected++] =
+					model_pfn(tt, i);
+		rcu_read_lock();
+		tt->nr_found = fpr_collect(tt->fz, &scan, tt->found, max);
+		rcu_read_unlock();
+		assert_found(test, "collect in use");
+		/* All that is left of a segment, often. */
+		used = min(i + random_below(tt, 2 * BITS_PER_LONG),
+			   tt->nr_blocks);
+		for (tt->nr_found = 0; i < used; i++)
+			tt->found[tt->nr_found++] = model_pfn(tt, i);
+		clear_found(tt, 0);
+	} while (tt->nr_expected == max);
+	assert_same(test, "collect in use");
+}
+
 static void step_next_due(struct kunit *test)
 {
 	struct tracker_test *tt = test->priv;
@@ -638,7 +672,7 @@ static void (*const steps[])(struct kunit *test) = {
 	step_mark_pending, step_drop, step_mark_reported, step_mark_reported,
 	step_clear_pending, step_clear_pending, step_restamp, step_collect,
 	step_collect, step_next_due, step_next_due, step_drain,
-	step_forget_reported,
+	step_collect_in_use, step_forget_reported,
 #ifdef CONFIG_PAGE_REPORTING_RETAIN
 	step_histogram, step_retain,
 #endif
