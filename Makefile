@@ -21,58 +21,25 @@ GUESTS = $(PYTEST) -n $(WORKERS) --dist loadgroup
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@awk -F ':.*## ' \
+		'/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z_-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' \
+		$(MAKEFILE_LIST)
 
-.PHONY: deps
-deps: ## install the Debian packages that are missing
-	@sh scripts/install-deps
+##@ See what it does
 
-.PHONY: tree
-tree: deps ## unpack the kernel source and integrate: build/linux
-	@$(LAB)/tree.py
+.PHONY: demo
+demo: kernels image ## show freed memory coming back: build/report/demo.png
+	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
-.PHONY: kernels
-kernels: tree ## build the guest kernels: build/ours and build/stock
-	@$(LAB)/kernels.py stock ours
+.PHONY: shell
+shell: image ## log in to a guest with our kernel
+	@$(LAB)/shell.py
 
-.PHONY: kernel-ours
-kernel-ours: tree ## build only build/ours
-	@$(LAB)/kernels.py ours
-
-.PHONY: kernel-stock
-kernel-stock: deps ## build only build/stock
-	@$(LAB)/tree.py --stock-only
-	@$(LAB)/kernels.py stock
-
-.PHONY: kernel-debug
-kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
-	@$(LAB)/kernels.py debug
-
-.PHONY: image
-image: kernel-ours ## build the guest's root file system: build/initramfs.gz
-	@$(LAB)/qemu.py
-	@$(LAB)/image.py
-
-.PHONY: check
-check: tree ## static checks of everything in the repository
-	@$(LAB)/check.py
-
-.PHONY: unit-test
-unit-test: deps ## test the tools that prepare the tree
-	@$(PYTEST) tests/unit
-
-.PHONY: clone-test
-clone-test: deps ## try every target that is listed here in a clean clone
-	@$(LAB)/tree.py --stock-only
-	@KERNEL_SOURCE=7.3 $(LAB)/tree.py --stock-only
-	@$(PYTEST) tests/clone
-
-.PHONY: docs-test
-docs-test: tree ## check the documents against the code, and render them
-	@$(PYTEST) tests/docs
+##@ While you work: seconds to minutes
 
 .PHONY: quick
-quick: ## the suites of pure arithmetic, in seconds: no kernel is built
+quick: ## suites of the core's arithmetic in user space: seconds
 	@sh scripts/install-deps packages-quick.txt
 	@$(LAB)/quick.py $(if $(FILTER),'$(FILTER)')
 
@@ -82,6 +49,18 @@ fuzz: ## look for a difference between the tracker and its model
 	@sh scripts/install-deps packages-quick.txt packages-fuzz.txt
 	@$(LAB)/quick.py --fuzz $(SECONDS)
 
+.PHONY: lint
+lint: deps ## the checks that take seconds and need no kernel tree
+	@$(LAB)/check.py --quick
+
+.PHONY: hooks
+hooks: deps ## have git run `make lint` and `make quick` before each commit
+	@sh scripts/install-hooks
+
+.PHONY: check
+check: tree ## static checks of everything in the repository
+	@$(LAB)/check.py
+
 .PHONY: kunit
 kunit: tree ## run the KUnit suites on User Mode Linux
 	@$(LAB)/kunit.py $(if $(FILTER),'$(FILTER)')
@@ -89,6 +68,16 @@ kunit: tree ## run the KUnit suites on User Mode Linux
 .PHONY: coverage
 coverage: tree ## which lines do the KUnit suites run? build/report/coverage
 	@$(LAB)/coverage.py
+
+##@ Tests, group by group and all together
+
+.PHONY: unit-test
+unit-test: deps ## test the tools that prepare the tree
+	@$(PYTEST) tests/unit
+
+.PHONY: docs-test
+docs-test: tree ## check the documents against the code, and render them
+	@$(PYTEST) tests/docs
 
 .PHONY: build-test
 build-test: kernel-ours ## compile other users of the API, other configurations
@@ -101,16 +90,31 @@ vm-test: image $(if $(K),,kernel-debug) ## run the tests that boot guests
 	@$(GUESTS) tests/vm
 
 .PHONY: vm-smoke
-vm-smoke: image ## a few of them: memory returns, stays intact, is unbacked, a flush
+vm-smoke: image ## a few of them: return, integrity, unbacked, flush
 	@$(GUESTS) -m smoke tests/vm
-
-.PHONY: xen-image
-xen-image: image ## fetch Xen, build what boots it: build/xen
-	@$(LAB)/xen_image.py
 
 .PHONY: xen-test
 xen-test: xen-image ## run the tests that boot Xen
 	@$(GUESTS) tests/xen
+
+.PHONY: bench-test
+bench-test: xen-image $(if $(ALL),kernel-stock) ## run the benchmarks at a small size
+	@$(PYTEST) tests/bench
+
+.PHONY: report-test
+report-test: deps ## lay the page of `make report` out in a browser
+	@sh scripts/install-deps packages-browser.txt
+	@$(PYTEST) tests/report
+
+.PHONY: series-test
+series-test: tree ## build each patch of the series, run the suites of some
+	@$(PYTEST_ALL) tests/build/test_series.py
+
+.PHONY: clone-test
+clone-test: deps ## try every target that is listed here in a clean clone
+	@$(LAB)/tree.py --stock-only
+	@KERNEL_SOURCE=7.3 $(LAB)/tree.py --stock-only
+	@$(PYTEST) tests/clone
 
 # Most tests run with the oldest kernel and QEMU; what differs in the newest shows in
 # the KUnit suites and in a few guests.
@@ -132,9 +136,7 @@ test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 		"kunit $(NEWEST)" "build-test $(NEWEST)" "vm-test $(NEWEST)" \
 		"vm-test $(NEWEST) QEMU=10.0" "xen-test $(NEWEST)"
 
-.PHONY: demo
-demo: kernels image ## show freed memory coming back: build/report/demo.png
-	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
+##@ Measure: hours at full size, SCALE=8 for an eighth of it
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
 BENCHMARKS := density memhog page_fault scale hold discard build scatter policy xen
@@ -178,26 +180,47 @@ bench-xen: kernels xen-image ## giving to Xen: its cost, how many domains fit
 report: deps ## what was measured, on one page: build/report/index.html
 	@$(LAB)/bench_report.py $(if $(KEEP),--keep)
 
-.PHONY: report-test
-report-test: deps ## lay the page of `make report` out in a browser
-	@sh scripts/install-deps packages-browser.txt
-	@$(PYTEST) tests/report
-
-.PHONY: bench-test
-bench-test: xen-image $(if $(ALL),kernel-stock) ## run the benchmarks at a small size
-	@$(PYTEST) tests/bench
-
-.PHONY: shell
-shell: image ## log in to a guest with our kernel
-	@$(LAB)/shell.py
+##@ Send it
 
 .PHONY: series
 series: tree ## write our changes to the kernel as patches: build/series
 	@$(LAB)/series.py
 
-.PHONY: series-test
-series-test: tree ## build each patch of the series, run the suites of some
-	@$(PYTEST_ALL) tests/build/test_series.py
+##@ Set-up, which all others do by themselves, and its end
+
+.PHONY: deps
+deps: ## install the Debian packages that are missing
+	@sh scripts/install-deps
+
+.PHONY: tree
+tree: deps ## unpack the kernel source and integrate: build/linux
+	@$(LAB)/tree.py
+
+.PHONY: kernels
+kernels: tree ## build the guest kernels: build/ours and build/stock
+	@$(LAB)/kernels.py stock ours
+
+.PHONY: kernel-ours
+kernel-ours: tree ## build only build/ours
+	@$(LAB)/kernels.py ours
+
+.PHONY: kernel-stock
+kernel-stock: deps ## build only build/stock
+	@$(LAB)/tree.py --stock-only
+	@$(LAB)/kernels.py stock
+
+.PHONY: kernel-debug
+kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
+	@$(LAB)/kernels.py debug
+
+.PHONY: image
+image: kernel-ours ## build the guest's root file system: build/initramfs.gz
+	@$(LAB)/qemu.py
+	@$(LAB)/image.py
+
+.PHONY: xen-image
+xen-image: image ## fetch Xen, build what boots it: build/xen
+	@$(LAB)/xen_image.py
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -193,4 +193,3 @@ unsigned long page_reporting_claim(struct page_reporting_dev_info *prdev,
 	return claimed;
 }
 EXPORT_SYMBOL_GPL(page_reporting_claim);
-

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab import version
 from lab.bench_section import Table
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def page(chapters: list[Chapter]) -> str:
             f'<div class="figures">{"".join(map(figure, chapters))}</div></header>',
             f"<main>{''.join(map(card, chapters))}</main>",
             "<footer>Every figure on this page is computed from the results beside"
-            " it; published ones are named as such.</footer></body></html>\n",
+            " it; published ones are named as such. The page was written by version"
+            f" {escape(version.described())}.</footer></body></html>\n",
         ]
     )
 

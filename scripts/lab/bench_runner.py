@@ -16,19 +16,18 @@ import os
 import platform
 import shlex
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import accel, bench_kernel, vm
+from lab import accel, bench_kernel, version, vm
 from lab.bench_guest import Bench, Result
 from lab.demo import REPORT, explain, first_line
 from lab.host_limit import HostError
 from lab.kernels import KernelError
-from lab.paths import ROOT, STOCK_TREE
+from lab.paths import STOCK_TREE
 from lab.rules import RuleError
 from lab.tree import PACKAGE, PACKAGE_STAMP
 from lab.variants import Variant
@@ -177,16 +176,7 @@ class Report:
 def origin(task: Task) -> Result:
     """Say what is about to be measured, and when."""
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    return {"stamp": task.stamp(), "date": when, "commit": commit()}
-
-
-def commit() -> str:
-    """Return which version of this repository is measured."""
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
+    return {"stamp": task.stamp(), "date": when, "commit": version.described()}
 
 
 def processor() -> str:

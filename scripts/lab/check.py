@@ -1,11 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Static checks of everything in the repository; every complaint is a failure."""
+"""Static checks of everything in the repository; every complaint is a failure.
 
+With --quick only those that take seconds and need no kernel tree.
+"""
+
+import argparse
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,6 +71,9 @@ HOSTS = re.compile(
     r"|oasis-open\.org|python\.org)|spdx\.org|lwn\.net|lkml\.org|github\.com"
     r"|coccinelle\.gitlabpages\.inria\.fr|example\.(org|com))$"
 )
+
+# Words that codespell does not know, in small letters.
+WORDS = ("damon",)
 
 # Files that cannot carry a comment, or need none.
 NO_SPDX = re.compile(
@@ -259,14 +267,41 @@ def flake8() -> list[str]:
     return complaints(["/usr/bin/python3", "-m", "flake8", *options, *python_files()])
 
 
+def text_files() -> dict[str, str]:
+    """Return the text of every file of the repository that is text."""
+    files = {name: (paths.ROOT / name).read_bytes() for name in repository()}
+    return {
+        name: data.decode(errors="replace")
+        for name, data in files.items()
+        if b"\0" not in data
+    }
+
+
 def shell() -> list[str]:
-    """Check the syntax of the shell scripts."""
+    """Check the shell scripts."""
+    scripts = [
+        name
+        for name, text in text_files().items()
+        if re.match(r"#!/bin/(sh|bash)\b", text)
+    ]
+    return complaints(["shellcheck", "--external-sources", "--format=gcc", *scripts])
+
+
+def spelling() -> list[str]:
+    """Look for words that are often misspelt."""
+    names = [name for name in text_files() if not name.endswith(".json")]
+    return complaints(["codespell", f"--ignore-words-list={','.join(WORDS)}", *names])
+
+
+def line_ends() -> list[str]:
+    """Look for what .editorconfig asks editors to keep away from."""
     found = []
-    for name in repository():
-        first = (paths.ROOT / name).read_bytes().split(b"\n", 1)[0]
-        interpreter = re.fullmatch(rb"#!/bin/(sh|bash)\b.*", first)
-        if interpreter:
-            found += complaints([interpreter[1].decode(), "-n", name])
+    for name, text in text_files().items():
+        if text and (not text.endswith("\n") or text.endswith("\n\n")):
+            found.append(f"{name}: does not end with one newline")
+        for number, line in enumerate(text.split("\n"), 1):
+            if line != line.rstrip():
+                found.append(f"{name}:{number}: ends with white space")
     return found
 
 
@@ -291,11 +326,8 @@ def foreign() -> list[str]:
         here.add(host)
     here -= {"/", "//"}
     found = []
-    for name in repository():
-        data = (paths.ROOT / name).read_bytes()
-        if b"\0" in data:
-            continue
-        for number, line in enumerate(data.decode(errors="replace").splitlines(), 1):
+    for name, text in text_files().items():
+        for number, line in enumerate(text.splitlines(), 1):
             bad = [word for word in here if word in line]
             urls = re.findall(r"https?://([\w.-]+)", line)
             bad += [url for url in urls if not HOSTS.match(url.rstrip("."))]
@@ -303,19 +335,33 @@ def foreign() -> list[str]:
     return found
 
 
+QUICK: dict[str, Callable[[], list[str]]] = {
+    "SPDX identifiers": spdx,
+    "paths and hosts": foreign,
+    "line ends": line_ends,
+    "shellcheck": shell,
+    "codespell": spelling,
+    "flake8": flake8,
+    "direction of calls": layers.check,
+}
+
+THOROUGH: dict[str, Callable[[], list[str]]] = {
+    "mypy --strict": mypy,
+    "checkpatch --strict": checkpatch,
+    "kernel-doc -Wall": kernel_doc,
+    "coccicheck": coccicheck,
+    "sparse and W=1": warnings,
+}
+
+
 def main() -> int:
-    """Entry point of `make check`."""
+    """Entry point of `make check` and `make lint`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only what takes seconds")
+    quick = parser.parse_args().quick
     tally = Tally()
-    tally.check("SPDX identifiers", spdx)
-    tally.check("paths and hosts", foreign)
-    tally.check("sh -n", shell)
-    tally.check("flake8", flake8)
-    tally.check("mypy --strict", mypy)
-    tally.check("direction of calls", layers.check)
-    tally.check("checkpatch --strict", checkpatch)
-    tally.check("kernel-doc -Wall", kernel_doc)
-    tally.check("coccicheck", coccicheck)
-    tally.check("sparse and W=1", warnings)
+    for name, function in (QUICK if quick else QUICK | THOROUGH).items():
+        tally.check(name, function)
     return tally.finish()
 
 

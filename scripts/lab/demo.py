@@ -23,7 +23,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import accel, demo_plot, paths, vm
+from lab import accel, demo_plot, paths, version, vm
 from lab.paths import BUILD
 from lab.variants import DEMO, Variant
 from lab.vm_rss import RssSampler, Sample
@@ -204,6 +204,7 @@ def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
     REPORT.mkdir(parents=True, exist_ok=True)
     report = {
         "command": shlex.join(["make", "demo", *settings_given()]),
+        "version": version.described(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "host": {"kernel": platform.release(), "cpus": os.cpu_count()},
         "qemu": first_line(vm.QEMU, "--version"),
@@ -232,6 +233,7 @@ def main() -> None:
         )
     variants = chosen_variants()
     accelerator = accel.choose(vm.kernel_image(variants[0].kernel))
+    print(f"Free page reporting {version.described()}", flush=True)
     runs = [measure(v, accelerator, mem_mib, free_mib) for v in variants]
     print(f"\n{free_mib} MiB freed in an idle guest of {mem_mib} MiB:")
     print(table(runs) + "\n")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Write build/series/*.patch: our changes to the kernel as a patch series.
 
+The cover letter is beside them, under a name that `git am *.patch` leaves alone.
 A scratch repository gets the stock version of every file that differs and
 then one commit for each entry of scripts/series.toml; git does the rest.
 """
@@ -14,12 +15,14 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import paths, rules, series_plan
+from lab import paths, rules, series_plan, version
 from lab.series_plan import SeriesError
 from lab.series_stage import Stages
 from lab.tree import put
 
 OUTPUT = paths.BUILD / "series"
+COVER = "0000-cover-letter"
+BRANCH = "series"
 DIFFSTAT_WIDTH = "--stat=72"
 # Who the patches are from where git does not know.
 NOBODY = {"user.name": "Nobody", "user.email": "nobody@example.org"}
@@ -63,12 +66,28 @@ def identify(repository: Path) -> bool:
     return complete
 
 
+def cover() -> str:
+    """Return what is said of the series as a whole, and of which version it is."""
+    origin = f"Version {version.described()}, for Linux {paths.SOURCE}."
+    return f"{series_plan.load_cover().message}\n\n{origin}\n"
+
+
+def export(repository: Path, signoff: bool) -> None:
+    """Write the commits as patches, and their cover letter."""
+    git(repository, "config", f"branch.{BRANCH}.description", cover())
+    command = ["format-patch", "--quiet", DIFFSTAT_WIDTH, "--no-renames"]
+    command += ["--cover-letter", "--cover-from-description=subject"]
+    command += ["--signoff"] if signoff else []
+    git(repository, *command, "--output-directory", "..", f"stock..{BRANCH}")
+    (OUTPUT / f"{COVER}.patch").rename(OUTPUT / f"{COVER}.txt")
+
+
 def write(stages: Stages) -> list[str]:
-    """Write the series; return the names of its files."""
+    """Write the series; return the names of its patches."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     repository = OUTPUT / "repository"
     repository.mkdir(parents=True)
-    git(repository, "init", "--quiet")
+    git(repository, "init", "--quiet", f"--initial-branch={BRANCH}")
     signoff = identify(repository)
     if not signoff:
         print(f"series: nobody signs off, git has no {' and '.join(NOBODY)}")
@@ -79,9 +98,7 @@ def write(stages: Stages) -> list[str]:
         if not stages.lay(stage, repository):
             raise SeriesError(f"series.toml [{patch.subject}]: changes nothing")
         commit(repository, patch.message)
-    command = ["format-patch", "--quiet", DIFFSTAT_WIDTH, "--no-renames"]
-    command += ["--signoff"] if signoff else []
-    git(repository, *command, "--output-directory", "..", "stock..HEAD")
+    export(repository, signoff)
     shutil.rmtree(repository)
     return sorted(path.name for path in OUTPUT.glob("*.patch"))
 
@@ -90,7 +107,7 @@ def main() -> int:
     """Entry point of `make series`."""
     try:
         with paths.locked("series"):
-            for name in write(Stages(series_plan.load())):
+            for name in [f"{COVER}.txt", *write(Stages(series_plan.load()))]:
                 print(f"series: {paths.shown(OUTPUT / name)}")
     except (SeriesError, rules.RuleError) as error:
         print(f"series: {error}", file=sys.stderr)

@@ -14,6 +14,7 @@ from lab import paths
 
 PLAN = paths.ROOT / "scripts" / "series.toml"
 
+COVER_KEYS = {"subject", "body"}
 PATCH_KEYS = {"subject", "body", "files", "rules", "kconfig", "hunks"}
 HUNK_KEYS = {"file", "match", "before"}
 
@@ -115,12 +116,27 @@ def parse_patch(entry: dict[str, Any]) -> Patch:
     return replace(Patch(**entry), hunks=hunks)
 
 
-def load(plan: Path = PLAN) -> list[Patch]:
-    """Read the plan."""
+def read(plan: Path) -> dict[str, Any]:
+    """Read the file."""
     try:
-        table = tomllib.loads(plan.read_text(encoding="utf-8"))
+        return tomllib.loads(plan.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise SeriesError(f"{plan.name}: {error}") from error
+
+
+def load_cover(plan: Path = PLAN) -> Patch:
+    """Read what is said of the series as a whole: a patch without a change."""
+    entry = read(plan).get("cover", {})
+    what = f"{plan.name} [cover]"
+    check_keys(entry, COVER_KEYS, what)
+    if entry.keys() != COVER_KEYS:
+        raise SeriesError(f"{what}: needs subject and body")
+    return Patch(**entry)
+
+
+def load(plan: Path = PLAN) -> list[Patch]:
+    """Read the patches of the plan."""
+    table = read(plan)
     patches = [parse_patch(entry) for entry in table.get("patch", [])]
     if not patches:
         raise SeriesError(f"{plan.name}: has no patch")

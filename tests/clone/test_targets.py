@@ -49,6 +49,8 @@ REACHES = {
     "docs-test": END,
     "quick": END,
     "fuzz": END,
+    "lint": END,
+    "hooks": END,
     "kunit": END,
     "coverage": [("gcovr", "")],
     "build-test": [("make", "drivers/hv/hv_balloon.o"), ("make", "/guest-modules")],
@@ -98,7 +100,11 @@ def targets() -> list[str]:
     shown = subprocess.run(
         command, env=environment(), capture_output=True, text=True, check=True
     )
-    return [line.split()[1] for line in shown.stdout.splitlines()]
+    return [
+        line.split()[1]
+        for line in shown.stdout.splitlines()
+        if line.startswith("  make ")
+    ]
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab import paths, rules, series_plan, series_stage, series_trim
+from lab import paths, rules, series, series_plan, series_stage, series_trim, version
 from lab.series_plan import Hunk, Patch, SeriesError
 from lab.series_stage import KCONFIG, Stages
 from lab.tree import REMOVED, Integration
@@ -284,6 +284,35 @@ def test_hunks_of_ours_match() -> None:
     for name in sorted(ours & stages.overlay.keys()):
         for stage in range(stages.last):
             stages.content(name, stage)
+
+
+def test_cover_letter_names_the_version(tmp_path: Path) -> None:
+    """It is written beside the patches, and git am does not see it."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    series.git(repository, "init", "--quiet", f"--initial-branch={series.BRANCH}")
+    series.identify(repository)
+    for number in range(3):
+        (repository / "file").write_text(f"{number}\n", encoding="utf-8")
+        series.commit(repository, f"commit {number}")
+    series.git(repository, "tag", "stock", "HEAD~2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(series, "OUTPUT", tmp_path)
+        series.export(repository, signoff=False)
+    assert len(list(tmp_path.glob("*.patch"))) == 2
+    text = (tmp_path / f"{series.COVER}.txt").read_text(encoding="utf-8")
+    subject = series_plan.load_cover().subject
+    assert f"\nSubject: [PATCH 0/2] {subject}\n" in text
+    assert f"\nVersion {version.described()}, for Linux " in text
+    assert "BLURB" not in text
+
+
+def test_cover_needs_all(tmp_path: Path) -> None:
+    """A plan without a cover letter is refused."""
+    plan = tmp_path / "plan.toml"
+    plan.write_text("[cover]\nsubject = 's'\n", encoding="utf-8")
+    with pytest.raises(SeriesError, match="needs subject and body"):
+        series_plan.load_cover(plan)
 
 
 def test_rules_run_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
