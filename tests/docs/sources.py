@@ -212,6 +212,12 @@ def section(path: Path, title: str) -> str:
     return found[1]
 
 
+def recipes() -> list[tuple[str, str]]:
+    """Return what the recipes of the admin guide write, and to which files."""
+    pattern = rf"^    w {SYSFS}(\w+) - - - - (\w+)$"
+    return re.findall(pattern, section(ADMIN_GUIDE, "Recipes"), re.MULTILINE)
+
+
 def reasons() -> dict[str, str]:
     """Return the defaults for which the admin guide has a reason."""
     body = section(ADMIN_GUIDE, "Tunables")

@@ -115,6 +115,19 @@ def test_range_of_tunable(name: str) -> None:
         assert not word or ', or "max"' in entry
 
 
+def test_recipes_set_what_there_is() -> None:
+    """What a recipe writes is a tunable, and not its default or out of range."""
+    recipes = sources.recipes()
+    assert recipes
+    for name, value in recipes:
+        top = sources.limits()[name]
+        # the core alone knows the largest order
+        assert 0 <= int(value) <= int(top if top.isdigit() else 10), name
+    useless = [one for one in recipes if one in sources.defaults().items()]
+    # to be sure, as the text says
+    assert useless == [("piece_age_ms", "0")]
+
+
 @pytest.mark.parametrize("name", sorted(sources.defaults()))
 def test_default_of_tunable(name: str) -> None:
     """The default is the one that the code has."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from lab import version
+from lab import paths, version
 
 
 def as_numbers(text: str) -> list[int]:
@@ -36,3 +36,9 @@ def test_description() -> None:
         rf"{re.escape(version.number())} \(([0-9a-f]{{7,}}(-dirty)?|unknown)\)",
         version.described(),
     )
+
+
+def test_readme_has_the_version() -> None:
+    """Who reads what was tried knows of which version that is said."""
+    readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"\nVersion {version.number()}, see [CHANGELOG.md]" in readme
