@@ -4,8 +4,10 @@
 
 Takes for each benchmark the largest size that was run here, and what is kept in
 the repository where nothing was.  With --keep, the results of runs at full size
-become those that are kept: as numbers in tests/bench/results/, as a chapter of
-Documentation/mm/page_reporting_results.rst, and as pictures beside it.
+become those that are kept: as numbers in tests/bench/results/, and as pictures in
+Documentation/images/.  From all that is kept two documents are written:
+tests/bench/results/details.rst has everything, and the short one of the kernel's
+documentation, mm/page_reporting_results.rst, what matters most.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ from lab import (
 )
 from lab.bench_html import page
 from lab.bench_policy_text import describe as describe_policy
-from lab.bench_rst import chapters_of, document
+from lab.bench_rst import details, summary
 from lab.bench_runner import SMOKE_SCALE, Benchmark, Results, all_tasks
 from lab.bench_section import Section
 from lab.demo import REPORT
@@ -60,7 +62,10 @@ SECTIONS: dict[str, tuple[Benchmark, Callable[[Results], Section]]] = {
 
 KEPT = ROOT / "tests" / "bench" / "results"
 IMAGES = ROOT / "Documentation" / "images"
-DOCUMENT = ROOT / "Documentation" / "mm" / "page_reporting_results.rst"
+DOCUMENTS: dict[Path, Callable[[list[Chapter]], str]] = {
+    ROOT / "Documentation" / "mm" / "page_reporting_results.rst": summary,
+    KEPT / "details.rst": details,
+}
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,26 @@ def load(name: str) -> Chapter | None:
         pictures = sorted(REPORT.glob(f"{path.stem}*.png"))
         if data["scale"] == 1:
             pictures = [file for file in pictures if "-scale" not in file.stem]
+    return Chapter(name, path, data, described(name, data), pictures)
+
+
+def described(name: str, data: dict[str, Any]) -> Section:
+    """Return what a benchmark says; notes on this very run come last."""
     _, describe = SECTIONS[name]
-    return Chapter(name, path, data, describe(data["results"]), pictures)
+    section = describe(data["results"])
+    return replace(section, reading=[*section.reading, *data.get("notes", [])])
+
+
+def load_kept() -> list[Chapter]:
+    """Return what is kept of all benchmarks."""
+    chapters = []
+    for name, path in ((name, KEPT / f"{name}.json") for name in SECTIONS):
+        if not path.exists():
+            continue
+        data = json.loads(path.read_text(encoding="utf-8"))
+        pictures = sorted(IMAGES.glob(f"bench-{name}*.png"))
+        chapters.append(Chapter(name, path, data, described(name, data), pictures))
+    return chapters
 
 
 def check_complete(chapter: Chapter) -> None:
@@ -149,9 +172,10 @@ def keep(chapters: list[Chapter]) -> None:
         shutil.copy(chapter.path, KEPT / f"{chapter.name}.json")
         for picture in chapter.pictures:
             shutil.copy(picture, IMAGES / f"bench-{picture.name}")
-    before = chapters_of(DOCUMENT.read_text(encoding="utf-8"))
-    DOCUMENT.write_text(document(SECTIONS, full, before), encoding="utf-8")
-    print(f"Wrote {DOCUMENT.relative_to(ROOT)} ({len(full)} benchmarks).")
+    kept = load_kept()
+    for path, write in DOCUMENTS.items():
+        path.write_text(write(kept), encoding="utf-8")
+        print(f"Wrote {path.relative_to(ROOT)} ({len(full)} new benchmarks).")
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is kept of measurements: one chapter is written anew, the others stay."""
+"""What is kept of measurements, and what is written of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import bench_build, bench_discard, bench_hold, bench_report, bench_scale
+from lab import (
+    bench_build,
+    bench_discard,
+    bench_hold,
+    bench_report,
+    bench_scale,
+    bench_summary,
+)
 from lab.bench_html import size_note
 from lab.bench_report import KEPT, Chapter, load
-from lab.bench_rst import chapters_of, document
-from lab.bench_section import Section
-
-NAMES = ("density", "memhog", "scale")
+from lab.bench_section import Section, Table
 
 
 def chapter(name: str, title: str) -> Chapter:
@@ -27,19 +31,33 @@ def chapter(name: str, title: str) -> Chapter:
     return Chapter(name, Path(f"{name}.json"), data, section, [])
 
 
-def test_other_chapters_stay() -> None:
-    """Only the benchmark that was run again changes, in its place."""
-    first = document(NAMES, [chapter(name, f"Old {name}") for name in NAMES], {})
-    before = chapters_of(first)
-    assert list(before) == list(NAMES)
-    again = document(NAMES, [chapter("memhog", "New memhog")], before)
-    assert again == first.replace("Old memhog", "New memhog")
+@pytest.mark.parametrize("path", bench_report.DOCUMENTS, ids=str)
+def test_documents_are_those_of_the_kept_results(path: Path) -> None:
+    """Nobody has changed them by hand, nor forgotten to write them anew."""
+    written = bench_report.DOCUMENTS[path](bench_report.load_kept())
+    assert written == path.read_text(encoding="utf-8"), "run make report KEEP=1"
 
 
-def test_kept_document_has_chapters_for_all_benchmarks() -> None:
-    """So `make report KEEP=1` finds what to replace."""
-    kept = chapters_of(bench_report.DOCUMENT.read_text(encoding="utf-8"))
-    assert list(kept) == list(bench_report.SECTIONS)
+def test_short_document_is_short() -> None:
+    """It has every benchmark, and can be read at once."""
+    kept = bench_report.load_kept()
+    assert [chapter.name for chapter in kept] == list(bench_report.SECTIONS)
+    path = next(iter(bench_report.DOCUMENTS))
+    text = path.read_text(encoding="utf-8")
+    assert all(f"\n{chapter.section.title}\n===" in text for chapter in kept)
+    assert len(text.splitlines()) <= 150
+
+
+def test_summary_takes_figures_from_tables() -> None:
+    """Kernels are rows or columns; what is not there is named."""
+    rows = Table("", ("kernel", "a"), [("ours", "1"), ("stock", "2")])
+    by_row = bench_summary.Line("x", "?", ("ours", "stock", None), column="a")
+    assert by_row.figures(rows) == ("1", "2", "–")
+    columns = Table("", ("what", "ours", "stock"), [("b", "3", "never")])
+    by_column = bench_summary.Line("x", "?", ("ours", "stock"), row=("b",), unit="s")
+    assert by_column.figures(columns) == ("3 s", "never")
+    with pytest.raises(bench_summary.SummaryError, match="no single 'a' of"):
+        by_row.figures(Table("", ("kernel", "a"), [("ours", "1")]))
 
 
 def test_kept_results_can_be_shown(
