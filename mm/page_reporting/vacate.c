@@ -61,7 +61,7 @@ void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 
 /* === What is in a block === */
 
-/* Who has it pinned?  A page of a file that is pinned shows when it is moved. */
+/* Is it pinned?  A page of a file that is pinned shows when it is moved. */
 static bool fpr_is_pinned(const struct folio *folio)
 {
 	return folio_test_anon(folio) && !folio_test_swapcache(folio) &&
@@ -84,7 +84,8 @@ static unsigned long fpr_count_page(struct page *page, struct fpr_fill *fill)
 		fill->free += 1UL << order;
 	} else if (PageTail(page)) {
 		fill->fixed = true;
-	} else if (folio_test_lru(folio) && !fpr_is_pinned(folio)) {
+	} else if (folio_test_lru(folio) && !folio_test_unevictable(folio) &&
+		   !fpr_is_pinned(folio)) {
 		order = min_t(unsigned int, folio_order(folio), MAX_PAGE_ORDER);
 		fill->used += 1UL << order;
 	} else if (page_ref_count(page) || PageReserved(page)) {

@@ -426,6 +426,3 @@ static struct kunit_suite density_suite = {
 };
 
 kunit_test_suite(density_suite);
-
-MODULE_DESCRIPTION("KUnit tests of free page reporting: which blocks are emptied");
-MODULE_LICENSE("GPL");

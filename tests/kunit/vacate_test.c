@@ -491,6 +491,3 @@ static struct kunit_suite vacate_suite = {
 };
 
 kunit_test_suite(vacate_suite);
-
-MODULE_DESCRIPTION("KUnit tests of free page reporting: emptying blocks");
-MODULE_LICENSE("GPL");

@@ -88,6 +88,11 @@ void broken(const char *file, int line, const char *what)
 #define round_down(x, power)	((x) & ~((typeof(x))(power) - 1))
 #define ALIGN(x, power)		round_down((x) + (typeof(x))(power) - 1, power)
 
+static inline u64 div_u64(u64 dividend, u32 divisor)
+{
+	return dividend / divisor;
+}
+
 static inline unsigned long rounddown_pow_of_two(unsigned long n)
 {
 	return 1UL << (sizeof(n) * CHAR_BIT - 1 - __builtin_clzl(n));
@@ -137,6 +142,14 @@ extern unsigned long jiffies;
 static inline unsigned long msecs_to_jiffies(unsigned int ms)
 {
 	return DIV_ROUND_UP((unsigned long)ms * HZ, 1000);
+}
+
+#define MSEC_PER_SEC		1000L
+#define NSEC_PER_MSEC		1000000L
+
+static inline unsigned long nsecs_to_jiffies(u64 ns)
+{
+	return ns / (1000000000 / HZ);
 }
 
 #define cond_resched()		do { } while (0)
