@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
@@ -36,6 +37,7 @@
 #include "consolidate.h"
 #include "density.h"
 #include "freelist.h"
+#include "hook.h"
 #include "table.h"
 #include "tracker.h"
 #include "tunables.h"
@@ -71,6 +73,12 @@ struct fpr_consolidation {
 	struct fpr_mover mover;
 	unsigned long made;
 };
+
+/*
+ * Held for reading by those who take memory by address, for writing during a
+ * slice: neither meets pageblocks that the other has isolated.
+ */
+DECLARE_RWSEM(fpr_takers);
 
 /* === Watching === */
 
@@ -279,12 +287,14 @@ static bool fpr_move_step(struct fpr_consolidation *run)
 	return true;
 }
 
-/* Go on with the run for a while. */
+/* Go on with the run for a while, unless somebody takes memory by address. */
 static void fpr_run_slice(struct fpr_consolidation *run)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), FPR_SLICE_MS);
 	bool more;
 
+	if (!down_write_trylock(&fpr_takers))
+		return;
 	do {
 		more = !fpr_must_end(run) && (run->moving ?
 					      fpr_move_step(run) :
@@ -292,6 +302,7 @@ static void fpr_run_slice(struct fpr_consolidation *run)
 		cond_resched();
 	} while (more && ktime_before(ktime_get(), end));
 	fpr_return_room(&run->mover);
+	up_write(&fpr_takers);
 	if (!more)
 		fpr_end_run(run);
 }

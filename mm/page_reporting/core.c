@@ -10,6 +10,7 @@
  *
  *	fpr_flush_mutex
  *	mem_hotplug_lock
+ *	    fpr_takers: what consolidation has isolated
  *	    fpr_mutex: fpr_backends, fpr_table, the order, directories in sysfs
  *	        zone->lock (interrupts off): a tracker and its segments, what is
  *			isolated, what is unbacked

@@ -16,6 +16,7 @@
 
 #include <linux/jump_label.h>
 #include <linux/mmzone.h>
+#include <linux/rwsem.h>
 #include <linux/vmstat.h>
 
 #include "../internal.h"
@@ -88,6 +89,43 @@ static inline void page_reporting_yield_range(unsigned long start_pfn,
 {
 }
 #endif /* CONFIG_PAGE_REPORTING */
+
+#ifdef CONFIG_PAGE_REPORTING_CONSOLIDATE
+extern struct rw_semaphore fpr_takers;
+
+/**
+ * page_reporting_begin_take() - nothing is to be moved for a while
+ *
+ * For those who isolate pageblocks and take what is in them: what is being
+ * consolidated has pageblocks isolated as well, and free pages off their lists.
+ * Waits for some milliseconds if that is so.  Ended by
+ * page_reporting_end_take().
+ *
+ * Context: Process context, may sleep.
+ */
+static inline void page_reporting_begin_take(void)
+{
+	down_read(&fpr_takers);
+}
+
+/**
+ * page_reporting_end_take() - memory may be moved again
+ *
+ * Context: Any.
+ */
+static inline void page_reporting_end_take(void)
+{
+	up_read(&fpr_takers);
+}
+#else /* CONFIG_PAGE_REPORTING_CONSOLIDATE */
+static inline void page_reporting_begin_take(void)
+{
+}
+
+static inline void page_reporting_end_take(void)
+{
+}
+#endif /* CONFIG_PAGE_REPORTING_CONSOLIDATE */
 
 #ifdef CONFIG_PAGE_REPORTING_RESTORE
 DECLARE_STATIC_KEY_FALSE(page_reporting_restoring);

@@ -23,6 +23,7 @@
 #include <trace/events/page_reporting.h>
 
 #include "../../internal.h"
+#include "../hook.h"
 #include "internals.h"
 #include "fake_backend.h"
 #include "test_memory.h"
@@ -97,7 +98,7 @@ static void note_pfns(struct kunit *test, struct test_file *tf)
 	}
 }
 
-static struct test_file *scattered_file(struct kunit *test)
+static struct test_file *scattered_file(struct kunit *test, bool locked)
 {
 	struct test_file *tf = kunit_kzalloc(test, sizeof(*tf), GFP_KERNEL);
 
@@ -109,6 +110,8 @@ static struct test_file *scattered_file(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tf->file);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, close_file, tf));
+	if (locked)
+		mapping_set_unevictable(tf->file->f_mapping);
 	write_pages(test, tf);
 	drop_odd_pages(tf);
 	note_pfns(test, tf);
@@ -211,7 +214,7 @@ static bool is_isolated(const struct fpr_mover *mover)
 /* What is seen in a block is what is there. */
 static void test_survey(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 	struct fpr_fill fill;
 
@@ -240,6 +243,24 @@ static void test_survey_fixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fill.free, MAX_ORDER_NR_PAGES / 2);
 }
 
+/* What somebody has locked in memory is left where it is. */
+static void test_survey_locked(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, true);
+	struct page *page = pfn_to_page(tf->pfns[0]);
+	struct fpr_mover mover;
+	struct fpr_fill fill;
+
+	fpr_mover_init(&mover, page_zone(page), pageblock_order);
+	KUNIT_ASSERT_TRUE(test, folio_test_unevictable(page_folio(page)));
+	KUNIT_ASSERT_TRUE(test,
+			  fpr_survey_block(&mover,
+					   round_down(tf->pfns[0],
+						      pageblock_nr_pages),
+					   &fill));
+	KUNIT_EXPECT_TRUE(test, fill.fixed);
+}
+
 /* Only blocks for movable memory are looked at. */
 static void test_survey_other_type(struct kunit *test)
 {
@@ -256,7 +277,7 @@ static void test_survey_other_type(struct kunit *test)
 /* The block becomes whole, and none that was whole is used for that. */
 static void test_vacate(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 	unsigned long pages, before;
 
@@ -277,7 +298,7 @@ static void test_vacate(struct kunit *test)
 /* A page that somebody uses stays, and so does the block as it was. */
 static void test_vacate_pinned(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 	struct page *pinned;
 	unsigned long i = 0;
@@ -299,7 +320,7 @@ static void test_vacate_pinned(struct kunit *test)
 /* Where all blocks are to be emptied there is nowhere to go. */
 static void test_vacate_without_room(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 
 	init_mover(test, tf, &mover);
@@ -313,7 +334,7 @@ static void test_vacate_without_room(struct kunit *test)
 /* Who has isolated the block wants it: it is left alone. */
 static void test_vacate_isolated(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 	unsigned long end;
 
@@ -332,7 +353,7 @@ static void test_vacate_isolated(struct kunit *test)
 /* Room that was taken and not needed is free again. */
 static void test_return_room(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	unsigned long start, end, astray = 0;
 	struct fpr_mover mover;
 
@@ -411,7 +432,7 @@ static void start_worker(struct kunit *test, unsigned int percent)
 
 static void test_consolidates(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fake_backend *fake = test->priv;
 	long before = consolidated();
 	long moved = atomic_long_read(&fpr_total.n[FPR_MOVED]);
@@ -435,7 +456,7 @@ static void test_consolidates(struct kunit *test)
 /* It is off, and the tunable switches it on while the backend is there. */
 static void test_switch(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fake_backend *fake = test->priv;
 	long before = consolidated();
 
@@ -452,10 +473,34 @@ static void test_switch(struct kunit *test)
 	expect_intact(test, tf);
 }
 
+static void end_take(void *unused)
+{
+	page_reporting_end_take();
+}
+
+/* Who takes memory by address meets nothing that is being moved. */
+static void test_not_while_taken(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	struct fake_backend *fake = test->priv;
+	long before = consolidated();
+
+	page_reporting_begin_take();
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, end_take,
+							   NULL));
+	start_worker(test, 100);
+	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
+	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	kunit_release_action(test, end_take, NULL);
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	expect_intact(test, tf);
+}
+
 /* What is not reported is not made whole either. */
 static void test_not_while_disabled(struct kunit *test)
 {
-	struct test_file *tf = scattered_file(test);
+	struct test_file *tf = scattered_file(test, false);
 	struct fake_backend *fake = test->priv;
 	long before = consolidated();
 
@@ -472,6 +517,7 @@ static void test_not_while_disabled(struct kunit *test)
 static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_survey_fixed),
+	KUNIT_CASE(test_survey_locked),
 	KUNIT_CASE(test_survey_other_type),
 	KUNIT_CASE(test_vacate),
 	KUNIT_CASE(test_vacate_pinned),
@@ -480,6 +526,7 @@ static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE(test_return_room),
 	KUNIT_CASE_SLOW(test_consolidates),
 	KUNIT_CASE_SLOW(test_switch),
+	KUNIT_CASE_SLOW(test_not_while_taken),
 	KUNIT_CASE_SLOW(test_not_while_disabled),
 	{}
 };

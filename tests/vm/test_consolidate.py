@@ -77,3 +77,49 @@ def test_not_while_it_works(boot: Boot) -> None:
         # What moved before was at most what a look and a slice let through.
         assert moved <= LEAST_MOVED_KIB // 20
         end_scatter(vm)
+
+
+def scattered_over(vm: Vm, mib: int) -> None:
+    """Have a program hold every other page of so much memory."""
+    vm.run(f"scatter {mib} >/tmp/scatter.out 2>&1 &")
+    wait_until(
+        lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
+    )
+
+
+# Each takes memory away, by address or by moving what is in it, and brings it back.
+TAKERS = {
+    "offline": "echo offline >$block; echo online_movable >$block",
+    "huge": "echo 64 >/proc/sys/vm/nr_hugepages; echo 0 >/proc/sys/vm/nr_hugepages",
+    "compact": "echo 1 >/proc/sys/vm/compact_memory",
+    "order": f"echo 10 >{SYSFS}/order; echo 9 >{SYSFS}/order",
+    "flush": f"echo 1 >{SYSFS}/flush",
+}
+ROUNDS = 12
+BLOCK = "block=/sys/devices/system/memory/memory34/state"
+
+
+def test_others_move_memory_as_well(boot: Boot) -> None:
+    """Offlining, huge pages, compaction, changes of the order: all at once."""
+    with boot(
+        "consolidate-takers", memory="1G,slots=1,maxmem=8G", cpus=2,
+        append="memhp_default_state=online_movable",
+    ) as vm:
+        vm.add_dimm("dimm", 1024)
+        wait_until(lambda: vm.try_run(f"{BLOCK}; test -e $block").status == 0, "a block")
+        tune(vm, consolidate_percent=100)
+        for number in range(2):
+            scattered_over(vm, 700)
+            began = stat(vm, "moved_kb")
+            wait_until(lambda: stat(vm, "moved_kb") > began, "the run begins")  # noqa: B023
+            for name, command in TAKERS.items():
+                loop = f"for i in $(seq {ROUNDS}); do {command}; done"
+                vm.run(f"({BLOCK}; {loop}; echo over) >/tmp/{name}.out 2>&1 &")
+            for name in TAKERS:
+                wait_until(
+                    lambda: "over" in vm.read(f"/tmp/{name}.out"),  # noqa: B023
+                    f"{name} is over", 600,
+                )
+            end_scatter(vm)
+            assert vm.trouble() == [], f"round {number}"
+        vm.remove_dimm("dimm")
