@@ -246,6 +246,8 @@ void fpr_backend_destroy(struct fpr_backend *backend)
 {
 	if (backend->wq)
 		destroy_workqueue(backend->wq);
+	if (backend->consolidation_wq)
+		destroy_workqueue(backend->consolidation_wq);
 	kfree(backend->consolidation);
 	kvfree(backend->candidates);
 	fpr_batch_destroy(&backend->batch);

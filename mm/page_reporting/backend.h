@@ -46,6 +46,7 @@ struct kobject;
  * @work:	the pass
  * @wq:		C: freezable, because Xen suspends without a PM notifier
  * @consolidation: C: what it does with fragments, NULL if that is left out
+ * @consolidation_wq: C: for that, freezable as well
  * @batch_count: W: odd while a batch has memory off the free lists
  * @batch_over:	woken up when it is all back
  * @next_slot:	W: zone with which the next pass begins, as an index of fpr_table
@@ -91,6 +92,7 @@ struct fpr_backend {
 	struct work_struct work;
 	struct workqueue_struct *wq;
 	struct fpr_consolidation *consolidation;
+	struct workqueue_struct *consolidation_wq;
 	unsigned int batch_count;
 	wait_queue_head_t batch_over;
 	unsigned int next_slot;

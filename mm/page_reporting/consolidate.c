@@ -11,11 +11,11 @@
  *
  * What becomes whole is pending, as all that becomes free, and a pass reports
  * it (pass.c).  A run works for some milliseconds and rests for long enough to
- * take no more of a CPU than the user allows.  It ends at once when the guest
- * goes to work or is short of memory.
+ * take no more of a CPU than the user allows.  It is cut off when the guest goes
+ * to work or is short of memory.
  *
- * The work item is in the queue of the backend, of which only one runs at a
- * time: while a pass waits for the hypervisor, nothing is moved.
+ * The work item has a queue of its own, because it waits for memory hotplug,
+ * which a pass does not.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -41,10 +41,17 @@
 #include "table.h"
 #include "tracker.h"
 #include "tunables.h"
+#include "unbacked.h"
 #include "vacate.h"
 
 /* A program that wants the processor waits for no longer than for another. */
 #define FPR_SLICE_MS		4
+
+/*
+ * After so many blocks in a row that could not be emptied, the rest will not be
+ * any better: somebody has the guest's memory pinned.
+ */
+#define FPR_STUCK_MAX		16
 
 /**
  * struct fpr_consolidation - the run of a backend
@@ -58,6 +65,7 @@
  * @density:	what the survey found
  * @mover:	where the run is
  * @made:	blocks that it made whole
+ * @stuck:	blocks in a row that it could not
  *
  * Written by @work.
  */
@@ -72,6 +80,7 @@ struct fpr_consolidation {
 	struct fpr_density density;
 	struct fpr_mover mover;
 	unsigned long made;
+	unsigned int stuck;
 };
 
 /*
@@ -93,15 +102,18 @@ static unsigned long fpr_fragments(struct zone *zone, unsigned int order)
 	return free > whole ? free - whole : 0;
 }
 
-/* Pages allocated in a zone since boot. */
-static unsigned long fpr_allocated(struct zone *zone)
+/* Pages allocated since boot.  A guest is at work wherever it allocates. */
+static unsigned long fpr_allocated(void)
 {
-	enum vm_event_item item = PGALLOC_NORMAL - ZONE_NORMAL + zone_idx(zone);
+	const enum vm_event_item first = PGALLOC_NORMAL - ZONE_NORMAL;
 	unsigned long pages = 0;
+	unsigned int i;
 	int cpu;
 
 	for_each_online_cpu(cpu)
-		pages += READ_ONCE(per_cpu(vm_event_states, cpu).event[item]);
+		for (i = 0; i < MAX_NR_ZONES; i++)
+			pages += READ_ONCE(per_cpu(vm_event_states, cpu)
+						   .event[first + i]);
 	return pages;
 }
 
@@ -110,13 +122,16 @@ static struct fpr_look fpr_look_at(struct zone *zone, unsigned int order)
 	return (struct fpr_look){
 		.now = jiffies,
 		.fragments = fpr_fragments(zone, order),
-		.allocated = fpr_allocated(zone),
+		.allocated = fpr_allocated(),
 		.threshold = READ_ONCE(fpr_tunables.threshold_kb) >>
 			     (PAGE_SHIFT - 10),
 	};
 }
 
-/* Could the zone do without what is moved twice, while it is moved? */
+/*
+ * May memory of the zone be moved?  The free pages of a block that is emptied
+ * cannot be allocated meanwhile, and as much holds the copies.
+ */
 static bool fpr_has_memory(struct zone *zone, const struct fpr_mover *mover)
 {
 	unsigned long mark = high_wmark_pages(zone) +
@@ -137,8 +152,9 @@ static void fpr_begin_run(struct fpr_consolidation *run, struct zone *zone,
 	run->moving = false;
 	run->pfn = run->mover.source;
 	run->made = 0;
+	run->stuck = 0;
 	run->since = jiffies;
-	run->allocated = fpr_allocated(zone);
+	run->allocated = fpr_allocated();
 	/* What is in the lists of the CPUs looks as if it could not be moved. */
 	lru_add_drain_all();
 	drain_all_pages(zone);
@@ -152,7 +168,8 @@ static u32 fpr_watch_zone(struct zone *zone, unsigned int *order)
 
 	rcu_read_lock();
 	fz = fpr_zone_get(zone);
-	if (fz) {
+	/* Of smaller blocks, those that are reported lie between pages in use. */
+	if (fz && fz->order >= pageblock_order) {
 		struct fpr_look look = fpr_look_at(zone, fz->order);
 
 		*order = fz->order;
@@ -186,18 +203,26 @@ static u32 fpr_watch_zones(struct fpr_consolidation *run)
 
 /* === A run === */
 
-static void fpr_end_run(struct fpr_consolidation *run)
+/* What came of a run that went to its end? */
+static enum fpr_outcome fpr_outcome(const struct fpr_consolidation *run)
+{
+	if (run->made && run->made * 2 >= run->mover.plan.blocks)
+		return FPR_RUN_WORTH_IT;
+	return FPR_RUN_IN_VAIN;
+}
+
+static void fpr_end_run(struct fpr_consolidation *run,
+			enum fpr_outcome outcome)
 {
 	struct zone *zone = run->zone;
 	struct fpr_zone *fz;
-	bool worth_it = run->moving && run->made * 2 >= run->mover.plan.blocks;
 
 	rcu_read_lock();
 	fz = fpr_zone_get(zone);
 	if (fz) {
 		struct fpr_look look = fpr_look_at(zone, fz->order);
 
-		fpr_run_over(&fz->watch, &look, worth_it);
+		fpr_run_over(&fz->watch, &look, outcome);
 	}
 	rcu_read_unlock();
 	trace_page_reporting_consolidate(zone, run->mover.order,
@@ -206,10 +231,23 @@ static void fpr_end_run(struct fpr_consolidation *run)
 	run->zone = NULL;
 }
 
+/* Has the size of a block changed since the run began? */
+static bool fpr_has_other_order(struct fpr_consolidation *run)
+{
+	struct fpr_zone *fz;
+	bool other;
+
+	rcu_read_lock();
+	fz = fpr_zone_get(run->zone);
+	other = !fz || fz->order != run->mover.order;
+	rcu_read_unlock();
+	return other;
+}
+
 /* Must the run end, because the guest goes to work or is short of memory? */
 static bool fpr_must_end(struct fpr_consolidation *run)
 {
-	unsigned long allocated = fpr_allocated(run->zone);
+	unsigned long allocated = fpr_allocated();
 	u32 now = jiffies;
 	bool calm = fpr_calm(allocated - run->allocated, now - run->since);
 
@@ -218,7 +256,8 @@ static bool fpr_must_end(struct fpr_consolidation *run)
 		run->since = now;
 		run->allocated = allocated;
 	}
-	return !calm || !fpr_has_memory(run->zone, &run->mover);
+	return !calm || !fpr_has_memory(run->zone, &run->mover) ||
+	       fpr_has_other_order(run);
 }
 
 /* Is what can be gained worth the run? */
@@ -246,22 +285,39 @@ static bool fpr_survey_step(struct fpr_consolidation *run)
 }
 
 /* Is the block that comes next one to be emptied? */
-static bool fpr_is_source(struct fpr_consolidation *run)
+static bool fpr_is_source(const struct fpr_mover *mover, bool *split)
 {
-	struct fpr_mover *mover = &run->mover;
 	struct fpr_fill fill;
-	bool split;
 
 	if (!fpr_survey_block(mover, mover->source, &fill) ||
-	    !fpr_to_empty(&mover->plan, &fill, fpr_mover_pages(mover), &split))
+	    !fpr_to_empty(&mover->plan, &fill, fpr_mover_pages(mover), split))
 		return false;
-	if (!split)
+	/* Of the class that is split, those that lie above have been filled. */
+	return !*split || !mover->second || mover->source < mover->target;
+}
+
+/* Empty a block.  Returns false if it is to be gone on with. */
+static bool fpr_empty_source(struct fpr_consolidation *run)
+{
+	struct fpr_counters *counters = &run->backend->counters;
+	struct fpr_mover *mover = &run->mover;
+	unsigned long before = mover->moved;
+	enum fpr_vacated vacated = fpr_vacate(mover);
+
+	fpr_count(counters, FPR_MOVED, mover->moved - before);
+	switch (vacated) {
+	case FPR_VACATED_WHOLE:
+		fpr_count(counters, FPR_CONSOLIDATED, fpr_mover_pages(mover));
+		run->made++;
+		run->stuck = 0;
 		return true;
-	/* Those of this class that lie above have been filled. */
-	if (mover->second && mover->source >= mover->target)
-		return false;
-	mover->plan.split--;
-	return true;
+	case FPR_VACATED_STUCK:
+		run->stuck++;
+		return true;
+	case FPR_VACATED_LATE:
+		break;
+	}
+	return false;
 }
 
 /* Empty a block if it is one to be emptied.  Returns false to end the run. */
@@ -269,50 +325,72 @@ static bool fpr_move_step(struct fpr_consolidation *run)
 {
 	struct fpr_mover *mover = &run->mover;
 	unsigned long pages = fpr_mover_pages(mover);
-	unsigned long before = mover->moved;
+	bool split;
 
-	if (mover->source + pages > zone_end_pfn(run->zone) ||
-	    mover->full)
+	if (mover->source + pages > zone_end_pfn(run->zone) || mover->full ||
+	    run->stuck >= FPR_STUCK_MAX)
 		return false;
-	if (fpr_is_source(run)) {
-		bool whole = fpr_vacate(mover);
-
-		run->made += whole;
-		fpr_count(&run->backend->counters, FPR_CONSOLIDATED,
-			  whole ? pages : 0);
-		fpr_count(&run->backend->counters, FPR_MOVED,
-			  mover->moved - before);
+	if (fpr_is_source(mover, &split)) {
+		if (!fpr_empty_source(run))
+			return true;
+		mover->plan.split -= split;
 	}
 	mover->source += pages;
 	return true;
 }
 
-/* Go on with the run for a while, unless somebody takes memory by address. */
-static void fpr_run_slice(struct fpr_consolidation *run)
+/* Go on with the run until the slice is over. */
+static void fpr_go_on(struct fpr_consolidation *run)
 {
-	ktime_t end = ktime_add_ms(ktime_get(), FPR_SLICE_MS);
 	bool more;
 
-	if (!down_write_trylock(&fpr_takers))
+	if (fpr_must_end(run)) {
+		fpr_end_run(run, FPR_RUN_CUT_OFF);
 		return;
+	}
 	do {
-		more = !fpr_must_end(run) && (run->moving ?
-					      fpr_move_step(run) :
-					      fpr_survey_step(run));
+		more = run->moving ? fpr_move_step(run) : fpr_survey_step(run);
 		cond_resched();
-	} while (more && ktime_before(ktime_get(), end));
+	} while (more && ktime_before(ktime_get(), run->mover.deadline));
 	fpr_return_room(&run->mover);
-	up_write(&fpr_takers);
 	if (!more)
-		fpr_end_run(run);
+		fpr_end_run(run, fpr_outcome(run));
 }
 
-/* Is nothing reported at the moment?  Then what is gained is of no use. */
+/*
+ * A slice of the run, unless somebody takes memory by address.  Returns the time
+ * to rest after that.
+ */
+static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
+{
+	u32 rest = FPR_LOOK_OFTEN;
+	ktime_t start;
+
+	get_online_mems();
+	if (down_write_trylock(&fpr_takers)) {
+		start = ktime_get();
+		run->mover.deadline = ktime_add_ms(start, FPR_SLICE_MS);
+		fpr_go_on(run);
+		up_write(&fpr_takers);
+		rest = fpr_rest(ktime_to_ns(ktime_sub(ktime_get(), start)),
+				percent);
+	}
+	put_online_mems();
+	return rest;
+}
+
+/* Is nothing to be reported?  Who changes that wakes this again. */
+static bool fpr_is_off(const struct fpr_backend *backend)
+{
+	return !READ_ONCE(fpr_tunables.consolidate_percent) ||
+	       !READ_ONCE(fpr_tunables.enabled) || fpr_paused() ||
+	       READ_ONCE(backend->stopping) || READ_ONCE(backend->error);
+}
+
+/* Can nothing be reported at the moment?  Then what is gained is of no use. */
 static bool fpr_is_idle(const struct fpr_backend *backend)
 {
-	return READ_ONCE(backend->stopping) || fpr_paused() ||
-	       !READ_ONCE(fpr_tunables.enabled) || READ_ONCE(backend->error) ||
-	       backend->backoff;
+	return READ_ONCE(backend->backoff) || !fpr_unbacked_room(backend);
 }
 
 static void fpr_consolidate(struct work_struct *work)
@@ -320,29 +398,24 @@ static void fpr_consolidate(struct work_struct *work)
 	struct fpr_consolidation *run =
 		container_of(work, struct fpr_consolidation, work.work);
 	unsigned int percent = READ_ONCE(fpr_tunables.consolidate_percent);
+	bool off = fpr_is_off(run->backend);
+	bool idle = fpr_is_idle(run->backend);
 	u32 delay = FPR_LOOK_SELDOM;
-	ktime_t start = ktime_get();
 
-	if (run->zone && (!percent || fpr_is_idle(run->backend)))
-		fpr_end_run(run);
-	/* A write to the tunable wakes it again. */
-	if (!percent)
+	if (run->zone && (off || idle))
+		fpr_end_run(run, FPR_RUN_CUT_OFF);
+	if (off)
 		return;
-	get_online_mems();
-	if (!run->zone && !fpr_is_idle(run->backend))
+	if (!run->zone && !idle)
 		delay = fpr_watch_zones(run);
-	if (run->zone) {
-		fpr_run_slice(run);
-		delay = fpr_rest(ktime_to_ns(ktime_sub(ktime_get(), start)),
-				 percent);
-	}
-	put_online_mems();
-	queue_delayed_work(run->backend->wq, &run->work, delay);
+	if (run->zone)
+		delay = fpr_run_slice(run, percent);
+	queue_delayed_work(run->backend->consolidation_wq, &run->work, delay);
 }
 
 /* === For the life cycle of a backend === */
 
-/* Returns false for no memory.  fpr_backend_destroy() frees it. */
+/* Returns false for no memory.  fpr_backend_destroy() frees all of it. */
 bool fpr_consolidation_init(struct fpr_backend *backend)
 {
 	struct fpr_consolidation *run = kzalloc(sizeof(*run), GFP_KERNEL);
@@ -352,14 +425,18 @@ bool fpr_consolidation_init(struct fpr_backend *backend)
 	run->backend = backend;
 	INIT_DELAYED_WORK(&run->work, fpr_consolidate);
 	backend->consolidation = run;
-	return true;
+	backend->consolidation_wq =
+		alloc_ordered_workqueue("page_reporting_consolidate",
+					WQ_FREEZABLE);
+	return backend->consolidation_wq;
 }
 
 /* Watch the zones of a backend, if that is wanted, and if it does not yet. */
 void fpr_consolidation_wake(struct fpr_backend *backend)
 {
-	if (READ_ONCE(fpr_tunables.consolidate_percent))
-		queue_delayed_work(backend->wq, &backend->consolidation->work,
+	if (!fpr_is_off(backend))
+		queue_delayed_work(backend->consolidation_wq,
+				   &backend->consolidation->work,
 				   FPR_LOOK_OFTEN);
 }
 
@@ -368,5 +445,5 @@ void fpr_consolidation_end(struct fpr_backend *backend)
 {
 	cancel_delayed_work_sync(&backend->consolidation->work);
 	if (backend->consolidation->zone)
-		fpr_end_run(backend->consolidation);
+		fpr_end_run(backend->consolidation, FPR_RUN_CUT_OFF);
 }

@@ -11,6 +11,8 @@
 #include <linux/jiffies.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/time64.h>
 
 #include "density.h"
@@ -25,10 +27,16 @@
  * A guest that allocates more pages a second than this is at work.  It is ten
  * times what daemons do that only wake up, and a fiftieth of a compiler.
  */
-#define FPR_CALM_RATE		4096
+#define FPR_CALM_RATE		(SZ_16M >> PAGE_SHIFT)
 
 /* And this at once: a program that starts is no work yet. */
-#define FPR_CALM_BURST		2048
+#define FPR_CALM_BURST		(SZ_8M >> PAGE_SHIFT)
+
+/*
+ * Pages of a block that may be on their way.  Where more are neither used nor
+ * free, somebody has them in a way that is not known here.
+ */
+#define FPR_STRAY_SHARE		16
 
 static unsigned int fpr_class(const struct fpr_fill *fill,
 			      unsigned long block_pages)
@@ -43,6 +51,13 @@ static bool fpr_is_mixed(const struct fpr_fill *fill)
 	return fill->free && (fill->used || fill->fixed);
 }
 
+static bool fpr_is_fixed(const struct fpr_fill *fill,
+			 unsigned long block_pages)
+{
+	return fill->fixed || fill->used + fill->free <
+				block_pages - block_pages / FPR_STRAY_SHARE;
+}
+
 /* Take a block into account. */
 void fpr_density_add(struct fpr_density *density, const struct fpr_fill *fill)
 {
@@ -50,7 +65,7 @@ void fpr_density_add(struct fpr_density *density, const struct fpr_fill *fill)
 
 	if (!fpr_is_mixed(fill))
 		return;
-	if (fill->fixed) {
+	if (fpr_is_fixed(fill, density->block_pages)) {
 		density->fixed_room += fill->free;
 		return;
 	}
@@ -101,7 +116,7 @@ bool fpr_to_empty(const struct fpr_plan *plan, const struct fpr_fill *fill,
 	unsigned int class = fpr_class(fill, block_pages);
 
 	*split = class == plan->below;
-	if (fill->fixed || !fpr_is_mixed(fill))
+	if (fpr_is_fixed(fill, block_pages) || !fpr_is_mixed(fill))
 		return false;
 	return class < plan->below || (*split && plan->split);
 }
@@ -117,13 +132,15 @@ bool fpr_to_fill(const struct fpr_plan *plan, const struct fpr_fill *fill,
 
 	if (!fpr_is_mixed(fill))
 		return false;
-	return fill->fixed || class > plan->below ||
+	return fpr_is_fixed(fill, block_pages) || class > plan->below ||
 	       (class == plan->below && above);
 }
 
 /* Is who allocates @pages pages in @elapsed jiffies at rest? */
 bool fpr_calm(unsigned long pages, u32 elapsed)
 {
+	/* What was long ago does not make up for a burst that was not. */
+	elapsed = min(elapsed, FPR_LOOK_SELDOM);
 	return pages <= FPR_CALM_BURST +
 			div_u64((u64)FPR_CALM_RATE * elapsed, HZ);
 }
@@ -139,10 +156,11 @@ u32 fpr_until_run(struct fpr_watch *watch, const struct fpr_look *look)
 {
 	u32 waited = look->now - watch->ended_at;
 	/* Nothing is known of the time before the first look. */
-	bool calm = watch->looked_at &&
+	bool calm = watch->seen &&
 		    fpr_calm(look->allocated - watch->allocated,
 			     look->now - watch->looked_at);
 
+	watch->seen = true;
 	watch->looked_at = look->now;
 	watch->allocated = look->allocated;
 	watch->left = min(watch->left, look->fragments);
@@ -159,15 +177,20 @@ u32 fpr_until_run(struct fpr_watch *watch, const struct fpr_look *look)
 	return 0;
 }
 
-/* A run has ended.  One that was not worth it delays the next, ever longer. */
+/*
+ * A run has ended.  One in vain delays the next, ever longer.  One that was cut
+ * off says nothing of what can be gained: the next one goes on when it is calm.
+ */
 void fpr_run_over(struct fpr_watch *watch, const struct fpr_look *look,
-		  bool worth_it)
+		  enum fpr_outcome outcome)
 {
-	u32 longer = min(max(watch->wait * 2, FPR_RUN_WAIT), FPR_RUN_WAIT_MAX);
-
-	watch->wait = worth_it ? FPR_RUN_WAIT : longer;
+	if (outcome == FPR_RUN_IN_VAIN)
+		watch->wait = min(watch->wait * 2, FPR_RUN_WAIT_MAX);
+	else if (outcome == FPR_RUN_WORTH_IT)
+		watch->wait = 0;
+	watch->wait = max(watch->wait, FPR_RUN_WAIT);
+	watch->left = outcome == FPR_RUN_CUT_OFF ? 0 : look->fragments;
 	watch->ended_at = look->now;
-	watch->left = look->fragments;
 	watch->looked_at = look->now;
 	watch->allocated = look->allocated;
 }

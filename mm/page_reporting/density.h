@@ -57,7 +57,7 @@ struct fpr_plan {
  * struct fpr_look - what is seen of a zone at a time
  * @now:	the time
  * @fragments:	free pages that are in no whole block
- * @allocated:	pages allocated since boot
+ * @allocated:	pages allocated since boot, in all zones
  * @threshold:	pages that are worth a run
  */
 struct fpr_look {
@@ -67,8 +67,16 @@ struct fpr_look {
 	unsigned long threshold;
 };
 
+/* How a run ended: before it was over, for little or nothing, or for enough. */
+enum fpr_outcome {
+	FPR_RUN_CUT_OFF,
+	FPR_RUN_IN_VAIN,
+	FPR_RUN_WORTH_IT,
+};
+
 /**
  * struct fpr_watch - what is remembered of a zone between two looks
+ * @seen:	it was looked at before
  * @looked_at:	time of the last look
  * @allocated:	pages allocated since boot, by then
  * @calm_since:	the zone is calm since then
@@ -77,6 +85,7 @@ struct fpr_look {
  * @wait:	no other one for so long after it
  */
 struct fpr_watch {
+	bool seen;
 	u32 looked_at;
 	unsigned long allocated;
 	u32 calm_since;
@@ -87,7 +96,7 @@ struct fpr_watch {
 
 /*
  * A zone in which nothing is to be gained is looked at again after this time:
- * one wake-up for twenty of kcompactd's.
+ * one wake-up for eight of kcompactd's.
  */
 #define FPR_LOOK_SELDOM		((u32)(4 * HZ))
 #define FPR_LOOK_OFTEN		((u32)HZ)
@@ -108,7 +117,7 @@ bool fpr_to_fill(const struct fpr_plan *plan, const struct fpr_fill *fill,
 bool fpr_calm(unsigned long pages, u32 elapsed);
 u32 fpr_until_run(struct fpr_watch *watch, const struct fpr_look *look);
 void fpr_run_over(struct fpr_watch *watch, const struct fpr_look *look,
-		  bool worth_it);
+		  enum fpr_outcome outcome);
 u32 fpr_rest(u64 busy_ns, unsigned int percent);
 
 #endif /* _MM_PAGE_REPORTING_DENSITY_H */

@@ -134,6 +134,7 @@ void fpr_inherit(struct fpr_zone *fz, struct fpr_zone *old)
 	unsigned long i;
 
 	fz->since = old->since;
+	fz->watch = old->watch;
 	for (i = 0; i < old->nr_segments; i++) {
 		struct fpr_segment *segment = fpr_segment_remove(old, i);
 
@@ -300,13 +301,16 @@ unsigned long fpr_mark_reported(struct fpr_zone *fz,
 	return used;
 }
 
-/* Does the hypervisor have the block at @pfn, unless it was used in part since? */
-bool fpr_is_reported(struct fpr_zone *fz, unsigned long pfn)
+/* Does the hypervisor have a block of @range, unless it was used since? */
+bool fpr_any_reported(struct fpr_zone *fz, const struct fpr_range *range)
 {
-	const struct fpr_segment *segment =
-		fpr_segment(fz, fpr_segment_index(fz, pfn));
+	struct fpr_range rest = *range;
+	struct fpr_part part;
 
-	return segment && segment->reported & BIT(fpr_block_bit(fz, pfn));
+	while (fpr_next_part(fz, &rest, &part))
+		if (part.segment->reported & part.bits)
+			return true;
+	return false;
 }
 
 /* The block at @pfn has nothing to report.  Returns whether it was pending. */

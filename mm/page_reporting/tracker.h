@@ -114,7 +114,7 @@ void fpr_mark_pending(struct fpr_zone *fz, const struct fpr_range *range,
 void fpr_drop(struct fpr_zone *fz, const struct fpr_range *range);
 unsigned long fpr_mark_reported(struct fpr_zone *fz,
 				const struct fpr_range *range, u32 now);
-bool fpr_is_reported(struct fpr_zone *fz, unsigned long pfn);
+bool fpr_any_reported(struct fpr_zone *fz, const struct fpr_range *range);
 bool fpr_clear_pending(struct fpr_zone *fz, unsigned long pfn);
 bool fpr_restamp(struct fpr_zone *fz, unsigned long pfn, u32 now);
 bool fpr_block_due(struct fpr_zone *fz, unsigned long pfn,

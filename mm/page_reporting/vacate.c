@@ -11,6 +11,7 @@
  * The worker of a backend calls this, with memory hotplug held off.  No lock is
  * held while a page is moved.
  */
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/migrate.h>
@@ -20,8 +21,10 @@
 #include <linux/page_ref.h>
 #include <linux/pageblock-flags.h>
 #include <linux/spinlock.h>
+#include <linux/swap.h>
 
 #include "../internal.h"
+#include "backend.h"
 #include "density.h"
 #include "freelist.h"
 #include "hook.h"
@@ -36,6 +39,15 @@
  */
 #define FPR_ROOM_ENTRIES	32
 #define FPR_ROOM_PAGES		256
+
+/*
+ * More than this is not taken off the free lists at once.  It is enough to find
+ * room for a large folio where there is some.
+ */
+#define FPR_ROOM_MAX		(8 * FPR_ROOM_ENTRIES)
+
+/* Every slice looks at so many parts of blocks, so that it gets on. */
+#define FPR_ROOM_STEPS		64
 
 /* Begin to fill at the end of the zone; to empty is begun at its start. */
 static void fpr_first_target(struct fpr_mover *mover)
@@ -52,6 +64,7 @@ void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 	*mover = (struct fpr_mover){
 		.zone = zone,
 		.order = max(order, pageblock_order),
+		.deadline = KTIME_MAX,
 	};
 	mover->source = round_up(zone->zone_start_pfn, fpr_mover_pages(mover));
 	fpr_first_target(mover);
@@ -61,37 +74,51 @@ void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 
 /* === What is in a block === */
 
-/* Is it pinned?  A page of a file that is pinned shows when it is moved. */
-static bool fpr_is_pinned(const struct folio *folio)
+/*
+ * Count a folio that may be on an LRU list.  Who locks memory does not want to
+ * wait for it, and what has the size of a pageblock is not scattered.
+ */
+static unsigned long fpr_count_folio(struct page *page, struct fpr_fill *fill)
 {
-	return folio_test_anon(folio) && !folio_test_swapcache(folio) &&
-	       !folio_test_large(folio) &&
-	       folio_ref_count(folio) > folio_mapcount(folio) + 1;
+	struct folio *folio = folio_get_nontail_page(page);
+	unsigned int order;
+
+	/* It has just been freed, or become a part of another one. */
+	if (!folio)
+		return 1;
+	order = folio_order(folio);
+	if (folio_test_lru(folio) && !folio_test_unevictable(folio) &&
+	    order < pageblock_order)
+		fill->used += 1UL << order;
+	else
+		fill->fixed = true;
+	folio_put(folio);
+	return 1UL << order;
 }
 
 /*
  * Count a page, or all that belong to it.  Returns how many these are.  Nobody
- * holds what is looked at, so anything that is read may be out of date.
+ * holds what is looked at, so what is read may be out of date.
  */
 static unsigned long fpr_count_page(struct page *page, struct fpr_fill *fill)
 {
-	struct folio *folio = (struct folio *)page;
-	unsigned int order = 0;
-
 	if (PageBuddy(page)) {
-		order = min_t(unsigned int, buddy_order_unsafe(page),
-			      MAX_PAGE_ORDER);
+		unsigned int order = min_t(unsigned int, MAX_PAGE_ORDER,
+					   buddy_order_unsafe(page));
+
 		fill->free += 1UL << order;
-	} else if (PageTail(page)) {
-		fill->fixed = true;
-	} else if (folio_test_lru(folio) && !folio_test_unevictable(folio) &&
-		   !fpr_is_pinned(folio)) {
-		order = min_t(unsigned int, folio_order(folio), MAX_PAGE_ORDER);
-		fill->used += 1UL << order;
-	} else if (page_ref_count(page) || PageReserved(page)) {
-		fill->fixed = true;
+		return 1UL << order;
 	}
-	return 1UL << order;
+	if (PageLRU(page))
+		return fpr_count_folio(page, fill);
+	if (page_ref_count(page) || PageTail(page) || PageReserved(page))
+		fill->fixed = true;
+	return 1;
+}
+
+static bool fpr_is_pageblock_for_movable(struct page *page)
+{
+	return get_pageblock_migratetype(page) == MIGRATE_MOVABLE;
 }
 
 /*
@@ -112,7 +139,7 @@ bool fpr_survey_block(const struct fpr_mover *mover, unsigned long pfn,
 			pageblock_pfn_to_page(block, block + pageblock_nr_pages,
 					      mover->zone);
 
-		if (!page || get_pageblock_migratetype(page) != MIGRATE_MOVABLE)
+		if (!page || !fpr_is_pageblock_for_movable(page))
 			return false;
 	}
 	while (at < end)
@@ -122,45 +149,55 @@ bool fpr_survey_block(const struct fpr_mover *mover, unsigned long pfn,
 
 /* === Room to move to === */
 
-/* What is reported in pieces is with the hypervisor. */
-static bool fpr_is_reported_piece(struct fpr_zone *fz, unsigned long pfn,
-				  unsigned int order)
+/* Is some of it with the hypervisor, as pieces?  They are left there. */
+static bool fpr_has_reported_pieces(struct fpr_zone *fz,
+				    const struct fpr_range *entry)
 {
 	struct fpr_zone *pieces = fpr_tracker_of(fz, true);
 
-	return pieces && order >= pieces->order && fpr_is_reported(pieces, pfn);
+	return pieces && fpr_any_reported(pieces, entry);
 }
 
-/* Take free list entries of the block that is being filled. */
+/* Take a free list entry, if it is one to move to.  Returns false for no more. */
+static bool fpr_take_entry(struct fpr_mover *mover, struct fpr_zone *fz,
+			   struct page *page)
+{
+	unsigned int order = buddy_order(page);
+	struct fpr_range entry = { mover->at, 1UL << order };
+
+	mover->at += entry.nr_pages;
+	if (order >= mover->order || !fpr_is_pageblock_for_movable(page) ||
+	    fpr_has_reported_pieces(fz, &entry))
+		return true;
+	/* Fails if the zone has become short of memory. */
+	if (!__isolate_free_page(page, order))
+		return false;
+	list_add_tail(&page->lru, &mover->room[order]);
+	mover->nr_room++;
+	mover->room_pages += entry.nr_pages;
+	return true;
+}
+
+/* Take some entries of the block that is being filled. */
 static void fpr_take_entries(struct fpr_mover *mover)
 {
 	unsigned long end = min(mover->target + fpr_mover_pages(mover),
 				mover->at + FPR_ROOM_PAGES);
+	unsigned int most = mover->nr_room + FPR_ROOM_ENTRIES;
 	struct zone *zone = mover->zone;
 	struct fpr_zone *fz;
 
 	spin_lock_irq(&zone->lock);
 	fz = fpr_zone_get_locked(zone);
-	while (mover->at < end && mover->nr_room < FPR_ROOM_ENTRIES) {
+	while (mover->at < end && mover->nr_room < most) {
 		struct page *page = pfn_to_page(mover->at);
-		unsigned int order;
 
 		if (!PageBuddy(page)) {
 			mover->at++;
-			continue;
-		}
-		order = buddy_order(page);
-		mover->at += 1UL << order;
-		if (order >= mover->order || is_migrate_isolate_page(page) ||
-		    fpr_is_reported_piece(fz, page_to_pfn(page), order))
-			continue;
-		if (!__isolate_free_page(page, order)) {
-			/* The zone has become short of memory. */
+		} else if (!fpr_take_entry(mover, fz, page)) {
 			mover->full = true;
 			break;
 		}
-		list_add_tail(&page->lru, &mover->room[order]);
-		mover->nr_room++;
 	}
 	spin_unlock_irq(&zone->lock);
 }
@@ -178,71 +215,47 @@ static bool fpr_is_target(const struct fpr_mover *mover)
 	       fpr_to_fill(&mover->plan, &fill, fpr_mover_pages(mover), above);
 }
 
-/* Go down to the next block that is to be filled.  Returns false for none. */
-static bool fpr_next_target(struct fpr_mover *mover)
+/* Go down by a block, or begin from the end once more. */
+static void fpr_next_target(struct fpr_mover *mover)
 {
 	unsigned long pages = fpr_mover_pages(mover);
-	unsigned long start = mover->zone->zone_start_pfn;
 
-	while (mover->target >= start + pages) {
-		mover->target -= pages;
-		if (fpr_is_target(mover)) {
-			mover->at = mover->target;
-			mover->filling = true;
-			return true;
-		}
-		cond_resched();
-	}
-	return false;
-}
-
-/* Go on to the next block, from the end once more.  Returns false for none. */
-static bool fpr_go_on(struct fpr_mover *mover)
-{
 	mover->filling = false;
-	if (fpr_next_target(mover))
-		return true;
-	if (!mover->second) {
+	if (mover->target >= mover->zone->zone_start_pfn + pages) {
+		mover->target -= pages;
+		mover->at = mover->target;
+		mover->filling = fpr_is_target(mover);
+	} else if (!mover->second) {
 		mover->second = true;
 		fpr_first_target(mover);
-		if (fpr_next_target(mover))
-			return true;
+	} else {
+		mover->full = true;
 	}
-	mover->full = true;
-	return false;
 }
 
-/* Take some more.  Returns false if there is none, or enough of another size. */
+/* Look for room in another part of a block.  Returns false if none is left. */
 static bool fpr_find_room(struct fpr_mover *mover)
 {
-	unsigned int before = mover->nr_room;
-
-	while (mover->nr_room == before) {
-		if (mover->full || before >= FPR_ROOM_ENTRIES)
-			return false;
-		if (mover->at >= mover->target + fpr_mover_pages(mover))
-			mover->filling = false;
-		if (!mover->filling && !fpr_go_on(mover))
-			return false;
+	if (mover->full)
+		return false;
+	if (mover->filling && mover->at < mover->target + fpr_mover_pages(mover))
 		fpr_take_entries(mover);
-	}
+	else
+		fpr_next_target(mover);
+	cond_resched();
 	return true;
 }
 
 /* The smallest entry that has 2^@order pages, or NULL. */
-static struct page *fpr_pick_entry(struct fpr_mover *mover, unsigned int order)
+static struct page *fpr_find_entry(struct fpr_mover *mover, unsigned int *order)
 {
-	for (; order < mover->order; order++) {
+	for (; *order < mover->order; ++*order) {
 		struct page *page =
-			list_first_entry_or_null(&mover->room[order],
+			list_first_entry_or_null(&mover->room[*order],
 						 struct page, lru);
 
-		if (!page)
-			continue;
-		list_del(&page->lru);
-		mover->nr_room--;
-		set_page_private(page, order);
-		return page;
+		if (page)
+			return page;
 	}
 	return NULL;
 }
@@ -251,6 +264,9 @@ static struct page *fpr_pick_entry(struct fpr_mover *mover, unsigned int order)
 static void fpr_cut_entry(struct fpr_mover *mover, struct page *page,
 			  unsigned int from, unsigned int order)
 {
+	list_del(&page->lru);
+	mover->nr_room--;
+	mover->room_pages -= 1UL << order;
 	while (from > order) {
 		from--;
 		list_add(&page[1UL << from].lru, &mover->room[from]);
@@ -258,19 +274,19 @@ static void fpr_cut_entry(struct fpr_mover *mover, struct page *page,
 	}
 }
 
-/* A new place for @src, for migrate_pages(). */
+/*
+ * A new place for @src, for migrate_pages(): what is to be moved is unmapped by
+ * now, so nothing is searched for here.
+ */
 static struct folio *fpr_new_place(struct folio *src, unsigned long data)
 {
 	struct fpr_mover *mover = (struct fpr_mover *)data;
-	unsigned int order = folio_order(src);
-	struct page *page;
+	unsigned int order = folio_order(src), from = order;
+	struct page *page = fpr_find_entry(mover, &from);
 
-	do {
-		page = fpr_pick_entry(mover, order);
-	} while (!page && fpr_find_room(mover));
 	if (!page)
 		return NULL;
-	fpr_cut_entry(mover, page, page_private(page), order);
+	fpr_cut_entry(mover, page, from, order);
 	post_alloc_hook(page, order, __GFP_MOVABLE, ALLOC_DEFAULT);
 	set_page_refcounted(page);
 	if (order)
@@ -284,35 +300,157 @@ static void fpr_unused_place(struct folio *dst, unsigned long data)
 }
 
 /*
- * Return the room that was not needed, before the caller lets memory hotplug go
- * on.  The block that is being filled is looked at anew after that.
+ * The block or piece at @pfn may have become whole with what was returned, of
+ * which the hook hears nothing.
+ */
+static void fpr_note_returned(struct fpr_zone *fz, unsigned long pfn)
+{
+	struct page *buddy = fpr_find_buddy(fz, pfn);
+	struct fpr_range range = {
+		.pfn = round_down(pfn, fpr_block_pages(fz)),
+		.nr_pages = fpr_block_pages(fz),
+	};
+
+	if (!buddy || buddy_order(buddy) >= fz->end_order)
+		return;
+	fpr_mark_pending(fz, &range, jiffies);
+	fpr_wake(fz);
+}
+
+/* Put an entry of the room back on the free lists. */
+static void fpr_return_entry(struct fpr_mover *mover, struct page *page,
+			     unsigned int order)
+{
+	struct fpr_range entry = {
+		.pfn = page_to_pfn(page), .nr_pages = 1UL << order,
+	};
+	struct fpr_zone *fz = fpr_zone_get_locked(mover->zone);
+
+	list_del(&page->lru);
+	fpr_putback(&entry);
+	if (!fz)
+		return;
+	fpr_note_returned(fz, entry.pfn);
+	if (fz->pieces)
+		fpr_note_returned(fz->pieces, entry.pfn);
+}
+
+/*
+ * Return the room that was not needed, before the caller lets others go on.  The
+ * block that is being filled is looked at anew after that.
  */
 void fpr_return_room(struct fpr_mover *mover)
 {
+	unsigned int order, work = 0;
 	struct page *page, *next;
-	unsigned int order;
 
 	if (mover->filling)
 		mover->target += fpr_mover_pages(mover);
 	mover->filling = false;
-	if (!mover->nr_room)
-		return;
 	spin_lock_irq(&mover->zone->lock);
 	for (order = 0; order < mover->order; order++)
 		list_for_each_entry_safe(page, next, &mover->room[order], lru) {
-			struct fpr_range entry = {
-				.pfn = page_to_pfn(page),
-				.nr_pages = 1UL << order,
-			};
-
-			list_del(&page->lru);
-			fpr_putback(&entry);
+			fpr_return_entry(mover, page, order);
+			if (++work % FPR_ROOM_ENTRIES)
+				continue;
+			spin_unlock_irq(&mover->zone->lock);
+			cond_resched();
+			spin_lock_irq(&mover->zone->lock);
 		}
 	spin_unlock_irq(&mover->zone->lock);
 	mover->nr_room = 0;
+	mover->room_pages = 0;
 }
 
 /* === Emptying a block === */
+
+static bool fpr_is_late(const struct fpr_mover *mover)
+{
+	return ktime_after(ktime_get(), mover->deadline);
+}
+
+/* Is there room for @cc, the largest folio of which has 2^@largest pages? */
+static bool fpr_has_room(struct fpr_mover *mover,
+			 const struct compact_control *cc, unsigned int largest)
+{
+	return mover->room_pages >= cc->nr_migratepages &&
+	       fpr_find_entry(mover, &largest);
+}
+
+/* Find room for what is to be moved, as long as nothing of it is unmapped. */
+static enum fpr_vacated fpr_prepare_room(struct fpr_mover *mover,
+					 const struct compact_control *cc)
+{
+	unsigned int largest = 0, steps = 0;
+	struct folio *folio;
+
+	list_for_each_entry(folio, &cc->migratepages, lru)
+		largest = max(largest, folio_order(folio));
+	while (!fpr_has_room(mover, cc, largest)) {
+		if (++steps > FPR_ROOM_STEPS && fpr_is_late(mover))
+			return FPR_VACATED_LATE;
+		if (mover->nr_room >= FPR_ROOM_MAX || !fpr_find_room(mover))
+			return FPR_VACATED_STUCK;
+	}
+	return FPR_VACATED_WHOLE;
+}
+
+/* Move what @cc has collected.  What cannot be moved is put back. */
+static enum fpr_vacated fpr_move_collected(struct fpr_mover *mover,
+					   struct compact_control *cc)
+{
+	enum fpr_vacated result = fpr_prepare_room(mover, cc);
+	unsigned int moved = 0;
+
+	if (result == FPR_VACATED_WHOLE &&
+	    migrate_pages(&cc->migratepages, fpr_new_place, fpr_unused_place,
+			  (unsigned long)mover, MIGRATE_ASYNC, MR_COMPACTION,
+			  &moved))
+		result = FPR_VACATED_STUCK;
+	mover->moved += moved;
+	if (result != FPR_VACATED_WHOLE) {
+		putback_movable_pages(&cc->migratepages);
+		/* In the list of a CPU they look as if they could not move. */
+		lru_add_drain();
+	}
+	return result;
+}
+
+/*
+ * Move what is there, some pages at a time.  Nothing is waited for: a page that
+ * is locked or being written is in use.  What is not even tried, because it is
+ * pinned, is found out in the end.
+ */
+static enum fpr_vacated fpr_move_out(struct fpr_mover *mover)
+{
+	unsigned long end = mover->source + fpr_mover_pages(mover);
+	enum fpr_vacated result = FPR_VACATED_WHOLE;
+	struct compact_control cc = {
+		.zone = mover->zone,
+		.order = -1,
+		.gfp_mask = GFP_KERNEL,
+		.mode = MIGRATE_ASYNC,
+		.migrate_pfn = mover->source,
+		.ignore_skip_hint = true,
+		.no_set_skip_hint = true,
+		.migratepages = LIST_HEAD_INIT(cc.migratepages),
+	};
+
+	while (cc.migrate_pfn < end && result == FPR_VACATED_WHOLE) {
+		bool failed;
+
+		cc.nr_migratepages = 0;
+		failed = isolate_migratepages_range(&cc, cc.migrate_pfn, end);
+		if (!list_empty(&cc.migratepages))
+			result = fpr_move_collected(mover, &cc);
+		if (result == FPR_VACATED_WHOLE && failed)
+			result = FPR_VACATED_STUCK;
+		else if (result == FPR_VACATED_WHOLE && cc.migrate_pfn < end &&
+			 fpr_is_late(mover))
+			result = FPR_VACATED_LATE;
+	}
+	return result;
+}
 
 static bool fpr_is_whole(const struct fpr_mover *mover)
 {
@@ -327,67 +465,25 @@ static bool fpr_is_whole(const struct fpr_mover *mover)
 }
 
 /*
- * Move what is there.  Nothing that would have to be waited for: a page that is
- * locked or being written is in use.  Returns false if something stays.
+ * Empty the block @mover->source.  If it is whole then, it is pending, as all
+ * that becomes free.
  */
-static bool fpr_move_out(struct fpr_mover *mover)
-{
-	unsigned long end = mover->source + fpr_mover_pages(mover);
-	struct compact_control cc = {
-		.zone = mover->zone,
-		.order = -1,
-		.gfp_mask = GFP_KERNEL,
-		.mode = MIGRATE_ASYNC,
-		.migrate_pfn = mover->source,
-		.ignore_skip_hint = true,
-		.no_set_skip_hint = true,
-		.migratepages = LIST_HEAD_INIT(cc.migratepages),
-	};
-
-	while (cc.migrate_pfn < end) {
-		unsigned int moved = 0;
-		int err;
-
-		cc.nr_migratepages = 0;
-		err = isolate_migratepages_range(&cc, cc.migrate_pfn, end);
-		if (!list_empty(&cc.migratepages)) {
-			int left = migrate_pages(&cc.migratepages,
-						 fpr_new_place,
-						 fpr_unused_place,
-						 (unsigned long)mover,
-						 MIGRATE_ASYNC, MR_COMPACTION,
-						 &moved);
-
-			err = err ?: left;
-		}
-		mover->moved += moved;
-		if (err) {
-			putback_movable_pages(&cc.migratepages);
-			return false;
-		}
-	}
-	return true;
-}
-
-/*
- * Empty the block @mover->source.  Returns whether it is whole now: it is
- * pending then, as all that becomes free.
- */
-bool fpr_vacate(struct fpr_mover *mover)
+enum fpr_vacated fpr_vacate(struct fpr_mover *mover)
 {
 	unsigned long pfn = mover->source;
 	unsigned long end = pfn + fpr_mover_pages(mover);
-	bool whole = false;
+	enum fpr_vacated result;
 
 	/* Somebody else has isolated it, or something in it cannot be moved. */
 	if (start_isolate_page_range(pfn, end, PB_ISOLATE_MODE_OTHER))
-		return false;
-	if (fpr_move_out(mover)) {
+		return FPR_VACATED_STUCK;
+	result = fpr_move_out(mover);
+	if (result == FPR_VACATED_WHOLE && !fpr_is_whole(mover)) {
 		/* What was freed before is in the lists of a CPU, perhaps. */
+		drain_all_pages(mover->zone);
 		if (!fpr_is_whole(mover))
-			drain_all_pages(mover->zone);
-		whole = fpr_is_whole(mover);
+			result = FPR_VACATED_STUCK;
 	}
 	undo_isolate_page_range(pfn, end);
-	return whole;
+	return result;
 }

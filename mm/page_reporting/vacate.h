@@ -5,17 +5,26 @@
 #ifndef _MM_PAGE_REPORTING_VACATE_H
 #define _MM_PAGE_REPORTING_VACATE_H
 
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mmzone.h>
 #include <linux/types.h>
 
 #include "density.h"
 
+/* What came of emptying a block. */
+enum fpr_vacated {
+	FPR_VACATED_WHOLE,	/* it is free as a whole */
+	FPR_VACATED_STUCK,	/* something stays in it */
+	FPR_VACATED_LATE,	/* the slice was over */
+};
+
 /**
  * struct fpr_mover - where what is moved comes from and goes to, in a zone
  * @zone:	the zone
  * @order:	order of the blocks, a pageblock at least
  * @plan:	which to empty
+ * @deadline:	when the slice is over
  * @source:	block that is being emptied
  * @second:	the second time that blocks are gone through to be filled
  * @target:	block that was filled last; those above it have been
@@ -24,12 +33,14 @@
  * @full:	no block is left that could be filled
  * @room:	free pages that were taken to be moved to, by their order
  * @nr_room:	how many free list entries these are
+ * @room_pages:	and how many pages
  * @moved:	pages moved so far
  */
 struct fpr_mover {
 	struct zone *zone;
 	unsigned int order;
 	struct fpr_plan plan;
+	ktime_t deadline;
 	unsigned long source;
 	bool second;
 	unsigned long target;
@@ -38,6 +49,7 @@ struct fpr_mover {
 	bool full;
 	struct list_head room[NR_PAGE_ORDERS];
 	unsigned int nr_room;
+	unsigned long room_pages;
 	unsigned long moved;
 };
 
@@ -45,7 +57,7 @@ void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 		    unsigned int order);
 bool fpr_survey_block(const struct fpr_mover *mover, unsigned long pfn,
 		      struct fpr_fill *fill);
-bool fpr_vacate(struct fpr_mover *mover);
+enum fpr_vacated fpr_vacate(struct fpr_mover *mover);
 void fpr_return_room(struct fpr_mover *mover);
 
 static inline unsigned long fpr_mover_pages(const struct fpr_mover *mover)

@@ -7,6 +7,7 @@
 #include <linux/jiffies.h>
 #include <linux/math64.h>
 #include <linux/prandom.h>
+#include <linux/sizes.h>
 #include <linux/time64.h>
 
 #include "internals.h"
@@ -257,6 +258,20 @@ static void test_fixed_offers_room(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tz->source[0] && !tz->source[1]);
 }
 
+/* Where much is neither free nor used, somebody has it who is not known. */
+static void test_stray_pages(struct kunit *test)
+{
+	struct fpr_fill fill = { .used = BLOCK / 4 };
+	struct fpr_plan plan = { .below = FPR_DENSITY_CLASSES / 2 };
+	bool split;
+
+	fill.free = BLOCK - fill.used - BLOCK / 16;
+	KUNIT_EXPECT_TRUE(test, fpr_to_empty(&plan, &fill, BLOCK, &split));
+	fill.free--;
+	KUNIT_EXPECT_FALSE(test, fpr_to_empty(&plan, &fill, BLOCK, &split));
+	KUNIT_EXPECT_TRUE(test, fpr_to_fill(&plan, &fill, BLOCK, false));
+}
+
 /* === When === */
 
 /* A zone as it is looked at, with a run that was over long ago. */
@@ -328,7 +343,7 @@ static void test_not_again(struct kunit *test)
 	u32 again;
 
 	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, true);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
 	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
 	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT_MAX);
 	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT_MAX + FPR_LOOK_SELDOM);
@@ -342,7 +357,7 @@ static void test_again_for_more(struct kunit *test)
 	u32 again;
 
 	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, true);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
 	look.fragments += look.threshold;
 	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
 	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT);
@@ -357,7 +372,7 @@ static void test_again_for_new(struct kunit *test)
 	u32 again;
 
 	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, true);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
 	look.fragments -= look.threshold;
 	look.now += FPR_LOOK_SELDOM;
 	fpr_until_run(&watch, &look);
@@ -375,13 +390,38 @@ static void test_in_vain(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 10; i++) {
-		fpr_run_over(&watch, &look, false);
+		fpr_run_over(&watch, &look, FPR_RUN_IN_VAIN);
 		wait = min(wait * 2, FPR_RUN_WAIT_MAX);
 		KUNIT_EXPECT_EQ(test, watch.wait, wait);
 	}
 	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT_MAX);
-	fpr_run_over(&watch, &look, true);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
 	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT);
+}
+
+/* One that was cut off goes on, and is not held against the zone. */
+static void test_cut_off(struct kunit *test)
+{
+	struct fpr_watch watch;
+	struct fpr_look look = quiet_look(&watch);
+	u32 again;
+
+	fpr_run_over(&watch, &look, FPR_RUN_CUT_OFF);
+	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT);
+	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
+	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT);
+	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT + FPR_LOOK_SELDOM);
+}
+
+/* A burst is one however long the zone was not looked at. */
+static void test_burst(struct kunit *test)
+{
+	unsigned long most = (SZ_16M >> PAGE_SHIFT) + (SZ_8M >> PAGE_SHIFT);
+
+	KUNIT_EXPECT_TRUE(test, fpr_calm(most, HZ));
+	KUNIT_EXPECT_FALSE(test, fpr_calm(most + 1, HZ));
+	KUNIT_EXPECT_TRUE(test, fpr_calm(SZ_8M >> PAGE_SHIFT, 0));
+	KUNIT_EXPECT_FALSE(test, fpr_calm(most * 4, 3600 * HZ));
 }
 
 /* The share of a CPU is kept, up to a jiffy. */
@@ -408,6 +448,7 @@ static struct kunit_case density_cases[] = {
 	KUNIT_CASE(test_plan_of_halves),
 	KUNIT_CASE(test_plan_of_nothing),
 	KUNIT_CASE(test_fixed_offers_room),
+	KUNIT_CASE(test_stray_pages),
 	KUNIT_CASE(test_runs_when_calm),
 	KUNIT_CASE(test_waits_while_busy),
 	KUNIT_CASE(test_waits_for_fragments),
@@ -415,6 +456,8 @@ static struct kunit_case density_cases[] = {
 	KUNIT_CASE(test_again_for_more),
 	KUNIT_CASE(test_again_for_new),
 	KUNIT_CASE(test_in_vain),
+	KUNIT_CASE(test_cut_off),
+	KUNIT_CASE(test_burst),
 	KUNIT_CASE(test_rest),
 	{}
 };

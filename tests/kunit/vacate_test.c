@@ -284,7 +284,7 @@ static void test_vacate(struct kunit *test)
 	init_mover(test, tf, &mover);
 	pages = pages_in(tf, &mover, mover.source);
 	before = nr_whole(&mover);
-	KUNIT_EXPECT_TRUE(test, fpr_vacate(&mover));
+	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_WHOLE);
 	fpr_return_room(&mover);
 	KUNIT_EXPECT_EQ(test, mover.moved, pages);
 	KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
@@ -307,7 +307,7 @@ static void test_vacate_pinned(struct kunit *test)
 	while (tf->pfns[i] - mover.source >= fpr_mover_pages(&mover))
 		i += 2;
 	pinned = get_file_page(test, tf, i);
-	KUNIT_EXPECT_FALSE(test, fpr_vacate(&mover));
+	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_STUCK);
 	fpr_return_room(&mover);
 	KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
 	KUNIT_EXPECT_EQ(test, page_to_pfn(pinned), tf->pfns[i]);
@@ -325,7 +325,7 @@ static void test_vacate_without_room(struct kunit *test)
 
 	init_mover(test, tf, &mover);
 	mover.full = true;
-	KUNIT_EXPECT_FALSE(test, fpr_vacate(&mover));
+	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_STUCK);
 	KUNIT_EXPECT_EQ(test, mover.moved, 0);
 	KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
 	expect_intact(test, tf);
@@ -343,11 +343,79 @@ static void test_vacate_isolated(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0,
 			start_isolate_page_range(mover.source, end,
 						 PB_ISOLATE_MODE_OTHER));
-	KUNIT_EXPECT_FALSE(test, fpr_vacate(&mover));
+	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_STUCK);
 	KUNIT_EXPECT_TRUE(test, is_isolated(&mover));
 	undo_isolate_page_range(mover.source, end);
 	KUNIT_EXPECT_EQ(test, mover.moved, 0);
 	expect_intact(test, tf);
+}
+
+/* Each slice gets on with a block, if only by some pages. */
+static void test_vacate_in_slices(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	enum fpr_vacated vacated;
+	struct fpr_mover mover;
+	unsigned int slices = 0;
+	unsigned long pages;
+
+	init_mover(test, tf, &mover);
+	pages = pages_in(tf, &mover, mover.source);
+	mover.deadline = 0;
+	do {
+		vacated = fpr_vacate(&mover);
+		fpr_return_room(&mover);
+		KUNIT_EXPECT_FALSE(test, is_isolated(&mover));
+		slices++;
+	} while (vacated == FPR_VACATED_LATE && slices < 10000);
+	KUNIT_EXPECT_EQ(test, vacated, FPR_VACATED_WHOLE);
+	KUNIT_EXPECT_GT(test, slices, 1);
+	KUNIT_EXPECT_EQ(test, mover.moved, pages);
+	expect_intact(test, tf);
+}
+
+/* Take the page at @pfn off its free list, as room. */
+static void take_room(struct kunit *test, struct fpr_mover *mover,
+		      unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	bool taken;
+
+	spin_lock_irq(&mover->zone->lock);
+	taken = PageBuddy(page) && !buddy_order(page) &&
+		__isolate_free_page(page, 0);
+	if (taken)
+		list_add(&page->lru, &mover->room[0]);
+	spin_unlock_irq(&mover->zone->lock);
+	KUNIT_ASSERT_TRUE(test, taken);
+	mover->nr_room = 1;
+	mover->room_pages = 1;
+}
+
+/* A block that becomes whole with room that returns is pending. */
+static void test_returned_room_completes(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fpr_mover mover;
+	struct fpr_zone *fz;
+	bool after;
+
+	register_disabled(test);
+	fpr_mover_init(&mover, page_zone(block->page), pageblock_order);
+	test_block_free_part(block, 0, 1);
+	take_room(test, &mover, block->pfn);
+	test_block_free_part(block, 1, pageblock_nr_pages - 1);
+
+	spin_lock_irq(&mover.zone->lock);
+	fz = fpr_zone_get_locked(mover.zone);
+	fpr_clear_pending(fz, block->pfn);
+	spin_unlock_irq(&mover.zone->lock);
+	fpr_return_room(&mover);
+	spin_lock_irq(&mover.zone->lock);
+	after = fpr_clear_pending(fz, block->pfn);
+	spin_unlock_irq(&mover.zone->lock);
+	KUNIT_EXPECT_TRUE(test, after);
+	KUNIT_EXPECT_TRUE(test, is_whole(&mover, block->pfn));
 }
 
 /* Room that was taken and not needed is free again. */
@@ -478,6 +546,24 @@ static void end_take(void *unused)
 	page_reporting_end_take();
 }
 
+/* Blocks that are smaller than a pageblock are left as they are. */
+static void test_not_for_small_blocks(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	struct fake_backend *fake = test->priv;
+	long before = consolidated();
+
+	fake->prdev.order = pageblock_order - 1;
+	WRITE_ONCE(fpr_tunables.consolidate_percent, 100);
+	fake_register(test, fake);
+	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
+	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	KUNIT_EXPECT_EQ(test, 0, fpr_set_order(pageblock_order));
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	expect_intact(test, tf);
+}
+
 /* Who takes memory by address meets nothing that is being moved. */
 static void test_not_while_taken(struct kunit *test)
 {
@@ -523,9 +609,12 @@ static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE(test_vacate_pinned),
 	KUNIT_CASE(test_vacate_without_room),
 	KUNIT_CASE(test_vacate_isolated),
+	KUNIT_CASE(test_vacate_in_slices),
+	KUNIT_CASE(test_returned_room_completes),
 	KUNIT_CASE(test_return_room),
 	KUNIT_CASE_SLOW(test_consolidates),
 	KUNIT_CASE_SLOW(test_switch),
+	KUNIT_CASE_SLOW(test_not_for_small_blocks),
 	KUNIT_CASE_SLOW(test_not_while_taken),
 	KUNIT_CASE_SLOW(test_not_while_disabled),
 	{}

@@ -265,6 +265,8 @@ static inline void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp,
 #define NUMA_NO_NODE		(-1)
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		BIT(PAGE_SHIFT)
+#define SZ_8M			(8 << 20)
+#define SZ_16M			(16 << 20)
 #define SZ_128M			(128 << 20)
 #define SZ_256M			(256 << 20)
 #define MAX_PAGE_ORDER		10
