@@ -116,6 +116,7 @@ def counted(bench: Bench, variant: Variant, gap: float) -> Result:
         memory=f"{4 * mib + 512}M",
         cpus=1,
         balloon=variant.balloon,
+        append=variant.append,
     ) as guest:
         # What is free after the boot is reported first; it sleeps without waiting.
         command = f"sleep 60; churn -v -g {round(gap * 1000)} -n {cycles} {mib}"

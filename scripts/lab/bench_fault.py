@@ -25,12 +25,13 @@ from lab.bench_guest import Bench, Result
 from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Measure, Results, Step, boots, in_turn
 from lab.bench_section import Section, Table, show, verdict
-from lab.variants import OURS, STOCK, Variant
+from lab.variants import OURS, STOCK, STOCK100, STOCKS, Variant, measured
 from lab.vm import Vm, VmError, kernel_image
 
 NOPR = Variant("nopr", "not built in", "nopr", "")
 OFF = Variant("off", "built in, no backend", "ours", "free-page-reporting=off")
-VARIANTS = (NOPR, OFF, STOCK, OURS)
+VARIANTS = (NOPR, OFF, *STOCKS, OURS)
+KNOWN = (NOPR, OFF, STOCK, STOCK100, OURS)
 
 # The emulator counts each round of a repeated string instruction: clear pages
 # with 512 of them, not with the 4096 that it would take by bytes.
@@ -65,6 +66,7 @@ def counted(bench: Bench, variant: Variant, boot: int) -> Result:
         memory=COUNTED_MEMORY,
         cpus=1,
         balloon=variant.balloon,
+        append=variant.append,
         arguments=COUNTED,
     ) as guest:
         return {mode: instructions(bench, guest, mode) for mode in MODES}
@@ -97,6 +99,7 @@ def timed(bench: Bench, variant: Variant, boot: int) -> Result:
         memory="2G",
         cpus=TASKS[-1],
         balloon=variant.balloon,
+        append=variant.append,
     ) as guest:
         return {
             f"{mode}/{kind}/{count}": faults_per_second(
@@ -149,7 +152,7 @@ def extra_percent(
 def noise_percent(results: Results, mode: str) -> float:
     """Return by how much the boots of a kernel differ at most."""
     base = per_fault(results, NOPR.name, mode)
-    have = [per_fault(results, variant.name, mode) for variant in VARIANTS]
+    have = [per_fault(results, variant.name, mode) for variant in KNOWN]
     return 100 * max(max(each) - min(each) for each in have if each) / mean(base)
 
 
@@ -178,14 +181,14 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
 
 def draw_counts(axes: Any, results: Results) -> None:
     """Compare the kernels with the one that has no reporting."""
-    compared = VARIANTS[1:]
+    compared = measured(results, KNOWN[1:])
     width = 0.8 / len(compared)
     for place, variant in enumerate(compared):
         for spot, mode in enumerate(MODES):
             extra = extra_percent(results, variant.name, mode)
             if extra is None:
                 continue
-            at = spot + (place - 1) * width
+            at = spot + (place - (len(compared) - 1) / 2) * width
             label = variant.label if not spot else None
             axes.bar(at, extra, width, color=SHADES[variant.name], label=label)
             axes.text(at, max(extra, 0), f"{extra:+.2f}", ha="center", va="bottom",
@@ -199,7 +202,7 @@ def draw_counts(axes: Any, results: Results) -> None:
 
 def draw_times(axes: Any, results: Results, mode: str) -> None:
     """Show the mean and the spread of the boots, for processes."""
-    for place, variant in enumerate(VARIANTS):
+    for place, variant in enumerate(measured(results, KNOWN)):
         points = []
         for count in TASKS:
             values = rates(results, variant.name, f"{mode}/processes/{count}")
@@ -246,7 +249,7 @@ def describe(results: Results) -> Section:
 def count_table(results: Results) -> Table:
     """Return the instructions per fault."""
     rows = []
-    for variant in VARIANTS:
+    for variant in measured(results, KNOWN):
         cells = [variant.label]
         for mode in MODES:
             have = per_fault(results, variant.name, mode)
@@ -272,7 +275,7 @@ def count_table(results: Results) -> Table:
 def time_table(results: Results, mode: str) -> Table:
     """Return the faults per second."""
     rows = []
-    for variant in VARIANTS:
+    for variant in measured(results, KNOWN):
         for kind in KINDS:
             cells = [variant.label, kind]
             for count in TASKS:

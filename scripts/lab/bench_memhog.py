@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.bench_density import HOST_MIB, SWAP_MIB, UNMERGED, VARIANTS
 from lab.bench_guest import Bench, Result
-from lab.bench_plot import SHADES, WIDTH, legend, panels, save, style
+from lab.bench_plot import SHADES, legend, panels, save, style
 from lab.bench_runner import Benchmark, Results, Step
 from lab.bench_section import Section, Table
 from lab.host_limit import HostLimit
@@ -24,6 +24,7 @@ from lab.vm import Vm, kernel_image
 GUESTS = 3
 GUEST_MIB = 6144
 HOG_MIB = 5632
+WIDTH = 0.2  # of a bar
 
 
 def memhog(bench: Bench, variant: Variant) -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.bench_guest import Result
 from lab.demo_plot import COLOURS, INK
-from lab.variants import ALL
+from lab.variants import measured
 from matplotlib import pyplot  # type: ignore[import]
 
 SHADES = {
@@ -19,8 +19,16 @@ SHADES = {
     "fine": COLOURS["ours"],
     "eager": "#7fb77e",
 }
-LABELS = {variant.name: variant.label for variant in ALL}
-WIDTH = 0.8 / len(ALL)
+COLUMNS = 3
+PANELS = (
+    ("return-", "seconds_95", "{} MiB", "seconds until 95 % is back"),
+    ("churn-", "learned_percent", "{} s", "churned memory given again (%)"),
+    ("churn-", "mean_ms", "{} s", "an allocation of the churn (ms)"),
+    ("many", "seconds", "six guests", "seconds until near idle"),
+    ("mixed", "seconds_95", "beside churn", "seconds until 95 % is back"),
+    ("pieces", "redundancy", "small pieces", "reported / freed"),
+    ("flush-", "seconds_95", "{} MiB", "asked for: seconds until 95 % is back"),
+)
 
 Results = dict[str, Result]
 
@@ -43,22 +51,23 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
 
 def draw_bars(results: Results) -> Any:
     """Compare the kernels: time until memory is back, cost of churn, the rest."""
-    panels = (
-        ("return-", "seconds_95", "{} MiB", "seconds until 95 % is back"),
-        ("churn-", "learned_percent", "{} s", "churned memory given again (%)"),
-        ("churn-", "mean_ms", "{} s", "an allocation of the churn (ms)"),
-        ("many", "seconds", "six guests", "seconds until near idle"),
-        ("mixed", "seconds_95", "beside churn", "seconds until 95 % is back"),
-        ("pieces", "redundancy", "small pieces", "reported / freed"),
-    )
-    if not any(key.startswith(panel[0]) for key in results for panel in panels):
+    chosen = [
+        panel for panel in PANELS if any(key.startswith(panel[0]) for key in results)
+    ]
+    if not chosen:
         return None
-    figure, grid = pyplot.subplots(2, 3, figsize=(13, 7), dpi=130)
-    for axes, (prefix, value, label, title) in zip(grid.flat, panels):
+    rows = -(-len(chosen) // COLUMNS)
+    figure, grid = pyplot.subplots(
+        rows, COLUMNS, figsize=(13, 3.5 * rows), dpi=130, squeeze=False
+    )
+    for axes, (prefix, value, label, title) in zip(grid.flat, chosen):
         bars(axes, results, prefix, value, label)
         style(axes, title)
-    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="upper center",
-                  bbox_to_anchor=(0.5, 0), ncol=len(ALL), frameon=False)
+    for axes in grid.flat[len(chosen):]:
+        axes.remove()
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0),
+                  ncol=len(labels), frameon=False)
     return figure
 
 
@@ -66,11 +75,15 @@ def bars(axes: Any, results: Results, prefix: str, value: str, label: str) -> No
     """Draw a group of bars for each step of a benchmark."""
     names = [key.split("/")[0] for key in results if key.startswith(prefix)]
     groups = list(dict.fromkeys(names))
-    for place, variant in enumerate(LABELS):
+    variants = measured(results)
+    width = 0.8 / len(variants)
+    for place, each in enumerate(variants):
+        variant = each.name
         heights = [results.get(f"{name}/{variant}", {}).get(value) for name in groups]
-        spots = [group + (place - 1.5) * WIDTH for group in range(len(groups))]
-        axes.bar(spots, [height or 0 for height in heights], WIDTH,
-                 color=SHADES[variant], label=LABELS[variant])
+        shift = (place - (len(variants) - 1) / 2) * width
+        spots = [group + shift for group in range(len(groups))]
+        axes.bar(spots, [height or 0 for height in heights], width,
+                 color=SHADES[variant], label=each.label)
         for spot, height, name in zip(spots, heights, groups):
             # a result without a number is that of memory which never came back
             missing = f"{name}/{variant}" in results and height is None

@@ -15,9 +15,12 @@ if __package__ in (None, ""):
 
 from lab import bench_churn, bench_fine, bench_pieces, bench_plot, bench_return
 from lab.bench_runner import Benchmark, Measure, Step, main
-from lab.variants import ALL, NONE, OURS, STOCK
+from lab.variants import ALL, NONE, OURS, SOONER, STOCKS
 
 RETURN_MIB = (256, 1024, 3072)
+FLUSH_MIB = (3072,)
+# Where the delay of the stock kernel can be set, that is what comes next to a flush.
+ASKED = (OURS, *STOCKS) if SOONER in STOCKS else ()
 
 
 def steps() -> list[Step]:
@@ -30,9 +33,10 @@ def steps() -> list[Step]:
             for gap in bench_churn.GAPS
         ),
         *(
-            Step(f"counted-{gap:g}", 60, counting(gap), (OURS, STOCK, NONE))
+            Step(f"counted-{gap:g}", 60, counting(gap), (OURS, *STOCKS, NONE))
             for gap in bench_churn.GAPS
         ),
+        *(Step(f"flush-{mib}", 70, asking(mib), ASKED) for mib in FLUSH_MIB if ASKED),
         Step("many", 260, bench_return.together, ALL),
         Step("mixed", 110, bench_return.beside_churn, ALL),
         Step("pieces", 170, bench_pieces.redundancy, reporting),
@@ -47,6 +51,11 @@ def steps() -> list[Step]:
 def returning(mib: int) -> Measure:
     """Return the benchmark of one amount."""
     return lambda bench, variant: bench_return.alone(bench, variant, mib)
+
+
+def asking(mib: int) -> Measure:
+    """Return the benchmark of one amount that is asked for."""
+    return lambda bench, variant: bench_return.asked(bench, variant, mib)
 
 
 def churning(gap: float) -> Measure:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from lab.bench_guest import (
     KIB_PER_MIB,
     REST_SECONDS,
+    SYSFS,
     Bench,
     Result,
     between,
@@ -37,6 +38,15 @@ MIXED_MIB = 1024
 MIXED_SECONDS = 25
 CYCLE_SECONDS = 2.5  # the churn's gap of 1 s, and what touching takes
 
+FREE = "killall touch-free"
+FREE_AND_WAIT = f"{FREE}; while pidof touch-free >/dev/null; do :; done"
+# How a kernel is asked for its free memory.  The stock one has no word for that, but
+# since Linux 7.3 its delay can be taken away.
+ASK = {
+    "ours": f"echo 1 >{SYSFS}/flush",
+    "stock": "echo 0 >/sys/module/page_reporting/parameters/page_reporting_delay_ms",
+}
+
 
 def alone(bench: Bench, variant: Variant, full_mib: int) -> Result:
     """Free memory in an idle guest; time until 50 % and 95 % of it are back."""
@@ -46,7 +56,8 @@ def alone(bench: Bench, variant: Variant, full_mib: int) -> Result:
         time.sleep(bench.seconds(HOLD_SECONDS))
         peak = guest.rss_kib()
         enough = peak - 0.95 * mib * KIB_PER_MIB
-        start, samples = free_and_watch([guest], enough, bench.seconds(GIVE_UP_SECONDS))
+        give_up = bench.seconds(GIVE_UP_SECONDS)
+        start, _, samples = watch([guest], FREE, enough, give_up)
     half = peak - 0.50 * mib * KIB_PER_MIB
     return {
         "freed_mib": mib,
@@ -74,7 +85,7 @@ def together(bench: Bench, variant: Variant) -> Result:
         peak = total_kib(guests)
         enough = NEAR_IDLE * idle
         give_up = bench.seconds(2 * GIVE_UP_SECONDS)
-        start, samples = free_and_watch(guests, enough, give_up)
+        start, _, samples = watch(guests, FREE, enough, give_up)
     return {
         "guests": len(guests),
         "freed_mib": mib,
@@ -89,11 +100,18 @@ def total_kib(guests: list[Vm]) -> int:
     return sum(guest.rss_kib() for guest in guests)
 
 
-def free_and_watch(
-    guests: list[Vm], enough: float, give_up: float
-) -> tuple[float, list[Sample]]:
-    """Kill what holds memory in all guests; sample until enough is back."""
+def watch(
+    guests: list[Vm], command: str, enough: float, give_up: float
+) -> tuple[float, float, list[Sample]]:
+    """Run a command in all guests; sample until enough memory is back.
+
+    Return when it was started, when the last guest was done with it, the samples.
+    """
     samples: list[Sample] = []
+
+    def done_with(guest: Vm) -> float:
+        guest.run(command)
+        return time.monotonic()
 
     def is_back() -> bool:
         samples.append((time.monotonic(), total_kib(guests)))
@@ -101,11 +119,35 @@ def free_and_watch(
 
     with ThreadPoolExecutor(len(guests)) as pool:
         start = time.monotonic()
-        killed = [pool.submit(guest.run, "killall touch-free") for guest in guests]
+        waiting = [pool.submit(done_with, guest) for guest in guests]
         wait_for(is_back, give_up)
-        for each in killed:
-            each.result()
-    return start, samples
+        done = max(each.result() for each in waiting)
+    return start, done, samples
+
+
+def asked(bench: Bench, variant: Variant, full_mib: int) -> Result:
+    """Free memory in an idle guest and ask for it at once.
+
+    Time until the guest has done what it was asked, and until 95 % are back; and how
+    much is back when it says that it is done.
+    """
+    mib = bench.mib(full_mib)
+    with bench.guest(variant, f"flush-{full_mib}", mib) as guest:
+        hold_memory(guest, mib)
+        time.sleep(bench.seconds(HOLD_SECONDS))
+        peak = guest.rss_kib()
+        enough = peak - 0.95 * mib * KIB_PER_MIB
+        guest.run(FREE_AND_WAIT)
+        give_up = bench.seconds(GIVE_UP_SECONDS)
+        start, done, samples = watch([guest], ASK[variant.kernel], enough, give_up)
+        samples.append((time.monotonic(), guest.rss_kib()))
+    then = next(kib for at, kib in samples if at >= done)
+    return {
+        "freed_mib": mib,
+        "seconds_done": round(done - start, 3),
+        "percent_done": round(100 * (peak - then) / (mib * KIB_PER_MIB), 1),
+        "seconds_95": reaches(samples, start, enough),
+    }
 
 
 def beside_churn(bench: Bench, variant: Variant) -> Result:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from lab import bench_summary
 from lab.bench_section import Table
 
 if TYPE_CHECKING:
+    from lab.bench_kept import Shelf
     from lab.bench_report import Chapter
 
 WIDTH = 78
@@ -21,7 +24,7 @@ ALL = "tests/bench/results/details.rst"
 
 KERNELS = (
     "The kernels have the same configuration; \"this library\" is the tree of this"
-    " repository, \"stock kernel\" is unmodified Linux 6.12, and \"no reporting\" the"
+    " repository, \"stock kernel\" is unmodified Linux {}, and \"no reporting\" the"
     " stock kernel with a device that does not offer it."
 )
 # What holds for every figure.
@@ -32,12 +35,20 @@ CAVEAT = (
 )
 
 
-def summary(chapters: list[Chapter]) -> str:
-    """Return the short document: one table, and what each benchmark says first."""
-    lines = [*head(TITLE), *paragraph(f"What the benchmarks say in short. {KERNELS}")]
+def summary(chapters: list[Chapter], others: list[Chapter]) -> str:
+    """Return the short document: one table, and what each benchmark says first.
+
+    Then what there is to say of other kernels than the default one.
+    """
+    kernels = KERNELS.format(chapters[0].shelf.source)
+    lines = [*head(TITLE), *paragraph(f"What the benchmarks say in short. {kernels}")]
     lines += [*paragraph(CAVEAT), *table_lines(bench_summary.table(chapters))]
     for chapter in chapters:
         lines += outline(chapter)
+    for chapter in others:
+        lines += [*titled(chapter, "../images"), *paragraph(chapter.section.how)]
+        for table in chapter.section.tables:
+            lines += table_lines(table)
     lines += [
         *paragraph(
             f"All figures, with the machine and the versions, are in {ALL} of the"
@@ -47,11 +58,12 @@ def summary(chapters: list[Chapter]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def details(chapters: list[Chapter]) -> str:
-    """Return the whole report."""
-    lines = [*head(f"{TITLE} in full"), *paragraph(KERNELS)]
+def details(chapters: list[Chapter], shelf: Shelf, images: Path) -> str:
+    """Return the whole report on a kernel, to be in the folder of its results."""
+    lines = [*head(f"{TITLE} in full"), *paragraph(KERNELS.format(shelf.source))]
+    folder = os.path.relpath(images, shelf.folder)
     for chapter in chapters:
-        lines += body(chapter)
+        lines += body(chapter, folder)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -80,7 +92,7 @@ def titled(chapter: Chapter, folder: str) -> Iterable[str]:
     section = chapter.section
     yield from (section.title, "=" * len(section.title), "")
     for picture in chapter.pictures:
-        yield from (f".. image:: {folder}/{picture.name}",
+        yield from (f".. image:: {folder}/{chapter.image(picture).name}",
                     f"   :alt: {section.question}", "")
 
 
@@ -97,10 +109,10 @@ def outline(chapter: Chapter) -> Iterable[str]:
             yield from paragraph(text)
 
 
-def body(chapter: Chapter) -> Iterable[str]:
+def body(chapter: Chapter, folder: str) -> Iterable[str]:
     """Yield the lines of a benchmark in the whole report."""
     section = chapter.section
-    yield from titled(chapter, "../../../Documentation/images")
+    yield from titled(chapter, folder)
     yield from paragraph(section.how)
     for table in section.tables:
         yield from table_lines(table)
@@ -119,9 +131,14 @@ def provenance(chapter: Chapter) -> str:
         f" {host['cpus']} CPUs ({host.get('processor', 'unknown')}),"
         f" {host.get('memory_gib', '?')} GiB and Linux {host['kernel']};"
         f" {data.get('source', 'linux-source-6.12')}, {data['qemu']}, guests with"
-        f" {data['accelerator'].upper()}."
+        f" {data['accelerator'].upper()}.{size(data['scale'])}"
         f" Command: {data['command']}"
     )
+
+
+def size(scale: int) -> str:
+    """Say so if this is not the full size."""
+    return f" Run at 1/{scale} of the full size." if scale != 1 else ""
 
 
 def table_lines(table: Table) -> Iterable[str]:

@@ -27,7 +27,7 @@ from lab.bench_guest import Bench, Result
 from lab.demo import REPORT, explain, first_line
 from lab.host_limit import HostError
 from lab.kernels import KernelError
-from lab.paths import STOCK_TREE
+from lab.paths import SOURCE, SOURCES, STOCK_TREE, shown
 from lab.rules import RuleError
 from lab.tree import PACKAGE, PACKAGE_STAMP
 from lab.variants import Variant
@@ -189,6 +189,8 @@ def processor() -> str:
 def head(name: str, bench: Bench) -> Result:
     """Return what the report says about the run."""
     given = [f"SCALE={bench.scale}"] if bench.scale != 1 else []
+    if SOURCE != SOURCES[0]:
+        given.append(f"KERNEL_SOURCE={SOURCE}")
     package = (STOCK_TREE / PACKAGE_STAMP).read_text(encoding="utf-8").strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
@@ -255,7 +257,7 @@ def perform(benchmark: Benchmark) -> None:
     except (HostError, KernelError, RuleError) as error:
         raise SystemExit(f"bench: {error}") from None
     written = benchmark.draw(report.data["results"], REPORT, name)
-    names = ", ".join(f"build/report/{path.name}" for path in [report.path, *written])
+    names = ", ".join(shown(path) for path in [report.path, *written])
     print(f"Wrote {names}.")
 
 

@@ -34,6 +34,8 @@ SIZES = (1, 8, 64, 512, 1024, 4096)  # GiB
 SECONDS = {1: 10, 8: 20, 64: 60, 512: 20, 1024: 40, 4096: 120}
 TICKS = (1, 8, 64, 512, 4096)
 FEW = 32  # blocks that wait, where the percentage is 0
+MUCH_PERCENT = 50
+DELAYS_MS = (2000, 100)  # of the stock kernel
 SCAN_GIB = 1024
 SCAN_GOAL_NS = 100_000
 STOLEN_NS = 1_000_000
@@ -178,6 +180,7 @@ def describe(results: Results) -> Section:
         )
         for order in sorted({row["order"] for row in everything}, reverse=True)
     ]
+    tables.append(delay_table(everything))
     ours = select(everything, way="tracker")
     sizes = ", ".join(f"{gib}" for gib in sorted({row["gib"] for row in everything}))
     return Section(
@@ -217,6 +220,27 @@ def table_rows(everything: list[Row], order: int) -> list[tuple[str, ...]]:
             )
         )
     return found
+
+
+def delay_table(everything: list[Row]) -> Table:
+    """Return how long the walk takes in all, with its delay before each pass."""
+    found = []
+    chosen = select(everything, way="walk", order=9, percent=MUCH_PERCENT, spread=0)
+    for row in sorted(chosen, key=lambda row: int(row["gib"])):
+        same = {key: row[key] for key in ("gib", "order", "percent", "spread")}
+        ours = select(everything, way="tracker", **same)[0]
+        waits = [row["passes"] * delay * 1_000_000 for delay in DELAYS_MS]
+        times = [microseconds(wait + row["total_ns"]) for wait in waits]
+        cells = (f"{row['gib']} GiB", row["passes"], ours["passes"], *times)
+        found.append(tuple(map(str, cells)))
+    return Table(
+        f"Blocks of 2 MiB, {MUCH_PERCENT} % of them waiting: passes until all is"
+        " reported, and how long that takes the walk with a delay before each, the"
+        " stock kernel's own or what its parameter is set to since Linux 7.3",
+        ("zone", "passes, stock", "passes, ours",
+         *(f"stock, {delay} ms delay" for delay in DELAYS_MS)),
+        found,
+    )
 
 
 def waiting(percent: int) -> str:

@@ -206,6 +206,7 @@ def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
         "command": shlex.join(["make", "demo", *settings_given()]),
         "version": version.described(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "commit": version.described(),
         "host": {"kernel": platform.release(), "cpus": os.cpu_count()},
         "qemu": first_line(vm.QEMU, "--version"),
         "accelerator": accelerator,
@@ -220,7 +221,7 @@ def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
 
 def settings_given() -> list[str]:
     """Return the make variables that were set, as given on its command line."""
-    names = ("MEM", "FREE", "KERNEL")
+    names = ("MEM", "FREE", "KERNEL", "KERNEL_SOURCE")
     return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 
 

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.bench_report import KEPT, SECTIONS
+from lab.bench_kept import SHELVES
+from lab.bench_report import SECTIONS
 from matplotlib.figure import Figure  # type: ignore[import]
 
 
-def figures(name: str, folder: Path) -> list[Figure]:
+KEPT = [
+    path
+    for shelf in SHELVES.values()
+    for path in sorted(shelf.folder.glob("*.json"))
+    if path.stem in SECTIONS
+]
+
+
+def figures(path: Path, folder: Path) -> list[Figure]:
     """Draw the pictures of a benchmark."""
     drawn: list[Figure] = []
 
@@ -20,11 +29,11 @@ def figures(name: str, folder: Path) -> list[Figure]:
         figure.canvas.draw()
         drawn.append(figure)
 
-    kept = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
-    benchmark, _ = SECTIONS[name]
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    benchmark, _ = SECTIONS[path.stem]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", look)
-        benchmark.draw(kept["results"], folder, name)
+        benchmark.draw(kept["results"], folder, path.stem)
     return drawn
 
 
@@ -39,10 +48,15 @@ def covers(box: Any, axes: Any) -> bool:
     return any(curve.intersects_bbox(box, filled=False) for curve in curves)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in KEPT.glob("*.json")))
-def test_legend_covers_no_data(name: str, tmp_path: Path) -> None:
+def name_of(path: Path) -> str:
+    """Return the name of a benchmark, and of the kernel if it is not the default."""
+    return path.stem if path.parent.name == "results" else "-".join(path.parts[-2:])
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=name_of)
+def test_legend_covers_no_data(kept: Path, tmp_path: Path) -> None:
     """Whoever reads what a colour means sees all that has it."""
-    pictures = figures(name, tmp_path)
+    pictures = figures(kept, tmp_path)
     assert pictures
     for figure in pictures:
         legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]

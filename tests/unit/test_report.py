@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,16 @@ from lab import (
     bench_summary,
 )
 from lab.bench_html import size_note
-from lab.bench_report import KEPT, Chapter, load
+from lab.bench_kept import FOLDER, SHELVES, Shelf
+from lab.bench_report import Chapter, load, upstream
 from lab.bench_section import Section, Table
 
 
-def chapter(name: str, title: str) -> Chapter:
+DEFAULT, NEWEST = SHELVES["6.12"], SHELVES["7.3"]
+all_shelves = pytest.mark.parametrize("shelf", SHELVES.values(), ids=SHELVES)
+
+
+def chapter(name: str, title: str, shelf: Shelf = DEFAULT) -> Chapter:
     """Return what a run of a benchmark says."""
     data = {
         "scale": 1, "qemu": "QEMU", "accelerator": "tcg", "command": "make",
@@ -28,24 +35,24 @@ def chapter(name: str, title: str) -> Chapter:
         "results": {"step/ours": {"date": "2026-01-01", "commit": "abc"}},
     }  # fmt: skip
     section = Section(title, "?", "how", ("1", "one"), [], ["a reading"])
-    return Chapter(name, Path(f"{name}.json"), data, section, [])
+    return Chapter(name, Path(f"{name}.json"), data, section, [], shelf)
 
 
-@pytest.mark.parametrize("path", bench_report.DOCUMENTS, ids=str)
-def test_documents_are_those_of_the_kept_results(path: Path) -> None:
+def test_documents_are_those_of_the_kept_results() -> None:
     """Nobody has changed them by hand, nor forgotten to write them anew."""
-    written = bench_report.DOCUMENTS[path](bench_report.load_kept())
-    assert written == path.read_text(encoding="utf-8"), "run make report KEEP=1"
+    documents = bench_report.documents()
+    for path, text in documents.items():
+        assert text == path.read_text(encoding="utf-8"), "run make report KEEP=1"
+    assert {*FOLDER.rglob("*.rst")} == {*documents} - {bench_report.SUMMARY}
 
 
 def test_short_document_is_short() -> None:
     """It has every benchmark, and can be read at once."""
     kept = bench_report.load_kept()
     assert [chapter.name for chapter in kept] == list(bench_report.SECTIONS)
-    path = next(iter(bench_report.DOCUMENTS))
-    text = path.read_text(encoding="utf-8")
+    text = bench_report.SUMMARY.read_text(encoding="utf-8")
     assert all(f"\n{chapter.section.title}\n===" in text for chapter in kept)
-    assert len(text.splitlines()) <= 150
+    assert len(text.splitlines()) <= 170
 
 
 def test_summary_takes_figures_from_tables() -> None:
@@ -65,12 +72,139 @@ def test_kept_results_can_be_shown(
 ) -> None:
     """Where nothing was run, the report shows what is kept, with its pictures."""
     monkeypatch.setattr(bench_report, "REPORT", tmp_path)
-    kept = list(KEPT.glob("*.json"))
+    kept = [path.stem for path in DEFAULT.folder.glob("*.json")]
     assert kept
-    for path in kept:
-        shown = load(path.stem)
+    for name in kept:
+        shown = load(name)
         assert shown is not None and shown.kept
         assert shown.pictures and shown.section.reading
+
+
+@all_shelves
+def test_nothing_is_kept_that_is_not_wanted(shelf: Shelf) -> None:
+    """All that is kept is in the documents, with its pictures."""
+    kept = bench_report.load_kept(shelf)
+    assert kept or shelf.part
+    for shown in kept:
+        assert shelf.wants(shown.name) and shelf.takes(shown.data["scale"])
+        assert shown.pictures and shown.section.reading
+        assert all(shown.image(path) == path for path in shown.pictures)
+    names = {path.stem for path in shelf.folder.glob("*.json")}
+    assert names - {"demo"} == {shown.name for shown in kept}
+
+
+FLUSH = "flush-3072"
+ASKED = {
+    kind: {"seconds_done": 0.1, "percent_done": 50.0, "seconds_95": seconds,
+           "date": "2026-01-01", "commit": "abc"}
+    for kind, seconds in (("ours", 0.1), ("stock", 9.0), ("stock100", 4.0))
+}  # fmt: skip
+
+
+@pytest.fixture(name="newest")
+def fixture_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Chapter]:
+    """Return chapters as of another kernel: what is kept, with some numbers changed.
+
+    The stock kernel with the shorter delay is that of the default kernel.
+    """
+    monkeypatch.setattr(Shelf, "folder", property(lambda self: tmp_path / self.source))
+    source, target = (SHELVES[name].folder for name in ("6.12", "7.3"))
+    shutil.copytree(FOLDER, source, ignore=shutil.ignore_patterns("7.*"))
+    target.mkdir()
+    for name in NEWEST.steps:
+        text = (source / f"{name}.json").read_text(encoding="utf-8")
+        data = json.loads(text.replace("/stock250", "/stock100"))
+        results = data["results"]
+        for key in [key for key in results if key.startswith("count-")]:
+            results.setdefault(key.replace("/stock", "/stock100"), results[key])
+        if name == "policy":
+            results |= {f"{FLUSH}/{kind}": asked for kind, asked in ASKED.items()}
+        (target / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
+    seconds_of = {"ours": 0.5, "stock": 12.5, "stock100": None, "none": None}
+    runs = [{"name": name, "almost_back": back} for name, back in seconds_of.items()]
+    (target / "demo.json").write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    return bench_report.load_kept(NEWEST)
+
+
+def test_kernels_are_compared(newest: list[Chapter]) -> None:
+    """Each figure is in the column of the kernel that it was measured on."""
+    found = upstream(NEWEST, newest, NEWEST.folder / "demo.json")
+    assert found is not None and found.pictures == [NEWEST.picture("demo.png")]
+    (table,) = found.section.tables
+    rows = {row[0]: row[1:] for row in table.rows}
+    old = newest[0].data["results"]["return-3072/stock"]["seconds_95"]
+    back = rows["s until 95 % of 3 GiB are back"]
+    assert back == (f"{old:.2f}", "12.50", "–", "0.50")
+    asked = rows["s until 95 % are back that were asked for"]
+    assert asked == ("–", "9.00", "4.00", "0.10")
+    entries = rows["entries looked at under zone->lock, at most"]
+    assert entries[0] == entries[1] == entries[2] != entries[3]
+    text = "\n".join(found.section.reading)
+    assert "after 12.50 s" in text and "not while it was watched with 100 ms" in text
+
+
+def test_what_was_not_run_is_not_compared(newest: list[Chapter]) -> None:
+    """Nothing is said of it, nor of the default kernel."""
+    demo = NEWEST.folder / "demo.json"
+    whole, part = (upstream(NEWEST, each, demo) for each in (newest, newest[:1]))
+    assert whole and part
+    assert len(part.section.reading) == len(whole.section.reading) - 2
+    assert len(part.section.tables[0].rows) == len(whole.section.tables[0].rows) - 3
+    assert upstream(DEFAULT, bench_report.load_kept(), demo) is None
+    demo.unlink()
+    assert upstream(NEWEST, newest, demo) is None
+
+
+def test_another_kernel_has_documents_of_its_own(newest: list[Chapter]) -> None:
+    """Beside its results; the short document has the comparison only."""
+    documents = bench_report.documents()
+    own, default = (documents[shelf.folder / "details.rst"]
+                    for shelf in (NEWEST, DEFAULT))  # fmt: skip
+    title = "\nHow far has upstream come? Linux 7.3\n===="
+    assert title in own and title not in default
+    assert all(f"\n{each.section.title}\n==" in own for each in newest)
+    assert "unmodified Linux 7.3" in own and "unmodified Linux 6.12" in default
+    short = documents[bench_report.SUMMARY]
+    assert short.count(title) == 1 and short.count("\nBitmap or list walk?\n==") == 1
+    assert "images/bench-7.3-demo.png" in short
+
+
+def test_results_of_another_kernel_are_of_one_version() -> None:
+    """So what is compared is one and the same library, which can be had again."""
+    kept = bench_report.load_kept(NEWEST)
+    commits = {commit for each in kept for commit in each.commits}
+    assert len(commits) <= 1
+    assert not any("-dirty" in commit for commit in commits)
+
+
+def test_pictures_have_the_kernel_in_their_names_and_not_the_size() -> None:
+    """So those of the default kernel stay."""
+    other = chapter("scale", "Scale", NEWEST)
+    picture = Path("scale-scale4.png")
+    small = Chapter("scale", Path("scale-scale4.json"), other.data, other.section,
+                    [picture], NEWEST)  # fmt: skip
+    assert small.image(picture).name == "bench-7.3-scale.png"
+    default = chapter("scale", "Scale")
+    assert default.image(Path("scale.png")).name == "bench-scale.png"
+    assert default.shelf.folder == FOLDER != small.shelf.folder
+
+
+def test_results_of_changed_files_are_not_kept() -> None:
+    """Nobody could measure them again."""
+    some = chapter("memhog", "New memhog")
+    bench_report.check_origin(some)
+    some.data["results"]["step/ours"]["commit"] = "0.1 (abc-dirty)"
+    with pytest.raises(SystemExit, match="abc-dirty"):
+        bench_report.check_origin(some)
+
+
+@pytest.mark.parametrize(
+    ("scale", "source", "taken"), [(1, "6.12", True), (4, "6.12", False),
+                                   (1, "7.3", True), (4, "7.3", True)]
+)  # fmt: skip
+def test_size_that_is_kept(scale: int, source: str, taken: bool) -> None:
+    """With the default kernel only the full one is."""
+    assert SHELVES[source].takes(scale) == taken
 
 
 def test_incomplete_run_is_named_and_not_kept() -> None:
