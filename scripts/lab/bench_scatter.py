@@ -26,7 +26,7 @@ from lab.variants import OURS, REPORTING, STOCK, Variant
 from lab.vm import Vm
 from lab.vm_rss import guest_memory
 
-PIECES_KIB = (4, 32, 256)
+PIECES_KIB = (4, 256)
 SCATTERED_MIB = 2048
 LOOKS = (5, 15)  # seconds after the memory was scattered
 LAST_LOOK, LEAST_LAST_LOOK = 60, 25  # what is waited for does not scale
