@@ -34,6 +34,7 @@ SUITES = {"7.3": "trixie-backports"}
 # Directories of the project, and where their files go in the kernel tree.  What
 # only one kernel gets is in integration/VERSION, and goes to the top.
 OVERLAY = {
+    "arch": "arch",
     "include": "include",
     "mm": "mm",
     "drivers": "drivers",
