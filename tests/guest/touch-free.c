@@ -20,8 +20,9 @@
 
 static void usage(void)
 {
-	fputs("usage: touch-free [-p 4k|2m] [-n NODE] [-s SECONDS] MIB\n"
-	      "  -p  map with small or with huge pages (default 2m)\n"
+	fputs("usage: touch-free [-p 4k|2m|any] [-n NODE] [-s SECONDS] MIB\n"
+	      "  -p  map with small or with huge pages (default 2m), or do not\n"
+	      "      choose, for a kernel that has no huge pages\n"
 	      "  -n  take the memory from this NUMA node only\n"
 	      "  -s  hold the memory this long before freeing it (default 0)\n",
 	      stderr);
@@ -49,7 +50,7 @@ static char *map(size_t bytes, int advice)
 
 	if (memory == MAP_FAILED)
 		fail("touch-free: mmap");
-	if (madvise(memory, bytes, advice))
+	if (advice != MADV_NORMAL && madvise(memory, bytes, advice))
 		fail("touch-free: madvise");
 	return memory;
 }
@@ -67,6 +68,8 @@ int main(int argc, char **argv)
 			advice = MADV_NOHUGEPAGE;
 		else if (option == 'p' && !strcmp(optarg, "2m"))
 			advice = MADV_HUGEPAGE;
+		else if (option == 'p' && !strcmp(optarg, "any"))
+			advice = MADV_NORMAL;
 		else if (option == 'n')
 			bind_to_node(strtoul(optarg, NULL, 10));
 		else if (option == 's')
