@@ -29,8 +29,9 @@ help: ## list the targets
 ##@ See what it does
 
 .PHONY: demo
-demo: kernels image ## show freed memory coming back: build/report/demo.png
-	@MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
+demo: $(if $(filter uml,$(BACKEND)),kernel-uml,kernels image)
+demo: ## show freed memory coming back: build/report/demo.png
+	@BACKEND="$(BACKEND)" MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
 
 .PHONY: shell
 shell: image ## log in to a guest with our kernel
@@ -79,6 +80,10 @@ unit-test: deps ## test the tools that prepare the tree
 docs-test: tree ## check the documents against the code, and render them
 	@$(PYTEST) tests/docs
 
+.PHONY: uml-test
+uml-test: tree ## boot User Mode Linux: does this machine get memory back?
+	@$(PYTEST) tests/uml
+
 .PHONY: build-test
 build-test: kernel-ours ## compile other users of the API, other configurations
 	@$(PYTEST) tests/build
@@ -122,19 +127,20 @@ NEWEST := KERNEL_SOURCE=7.3
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check quick unit-test docs-test kunit build-test vm-test \
-		xen-test bench-test report-test "kunit $(NEWEST) FILTER=*" \
+	@$(LAB)/suite.py check quick unit-test docs-test kunit uml-test \
+		build-test vm-test xen-test bench-test report-test \
+		"kunit $(NEWEST) FILTER=*" "uml-test $(NEWEST)" \
 		"vm-smoke $(NEWEST) QEMU=10.0 LEAN=1" \
 		--beside fuzz clone-test
 
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 	@TESTS=all $(LAB)/suite.py check quick fuzz unit-test docs-test kunit \
-		build-test vm-test xen-test bench-test report-test clone-test \
+		uml-test build-test vm-test xen-test bench-test report-test clone-test \
 		"vm-test QEMU=10.0" \
 		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
-		"kunit $(NEWEST)" "build-test $(NEWEST)" "vm-test $(NEWEST)" \
-		"vm-test $(NEWEST) QEMU=10.0" "xen-test $(NEWEST)"
+		"kunit $(NEWEST)" "uml-test $(NEWEST)" "build-test $(NEWEST)" \
+		"vm-test $(NEWEST)" "vm-test $(NEWEST) QEMU=10.0" "xen-test $(NEWEST)"
 
 ##@ Measure: hours at full size, SCALE=8 for an eighth of it
 
@@ -212,6 +218,10 @@ kernel-stock: deps ## build only build/stock
 .PHONY: kernel-debug
 kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
 	@$(LAB)/kernels.py debug
+
+.PHONY: kernel-uml
+kernel-uml: tree ## build build/uml: User Mode Linux, for the demo
+	@$(LAB)/kernels.py uml
 
 .PHONY: image
 image: kernel-ours ## build the guest's root file system: build/initramfs.gz

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The demo: how fast does a guest's freed memory come back to the host?
 
-Boots one guest per variant, touches memory in it, frees it, and follows the
-memory of its QEMU process.  Writes build/report/demo.json and demo.png.
-Settings come from the environment: MEM and FREE in MiB, KERNEL one variant.
+Boots one guest per variant, touches memory in it, frees it, and follows what the
+host has given to it.  Writes build/report/demo.json and demo.png.  Settings come
+from the environment: MEM and FREE in MiB, KERNEL one variant.  BACKEND=uml has the
+guests run on User Mode Linux instead of QEMU, and writes demo-uml.json and .png.
 """
 
 from __future__ import annotations
@@ -16,22 +17,21 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import accel, demo_plot, paths, version, vm
+from lab import accel, demo_plot, image, kernels, paths, version, vm
 from lab.paths import BUILD
-from lab.variants import DEMO, Variant
+from lab.uml import Uml
+from lab.variants import DEMO, DEMO_UML, Variant
 from lab.vm_rss import RssSampler, Sample
 
 REPORT = BUILD / "report"
 HOLD_SECONDS = 2
-WATCH_SECONDS = 20
-GIVE_UP_SECONDS = 30
 SETTLE_SECONDS = 5
 KIB_PER_MIB = 1024
 
@@ -49,6 +49,69 @@ class Run:
     half_back: float | None
     almost_back: float | None
     samples: list[tuple[float, int]]  # (seconds, MiB)
+
+
+class Host:
+    """What runs the guests, and what is asked of them if the user does not say.
+
+    @watched is for how long a guest is followed after it has freed its memory,
+    @patience for how long if that is not back.
+    """
+
+    name = "demo"
+    variants = DEMO
+    mem_mib, free_mib = 4096, 3072
+    watched, patience = 20, 30
+    touch = "touch-free"
+
+    def __init__(self) -> None:
+        self.accelerator = accel.choose(vm.kernel_image(self.variants[0].kernel))
+
+    def guest(self, variant: Variant, mem_mib: int) -> vm.Machine:
+        """Return a guest that is not started yet."""
+        return vm.Vm(
+            vm.kernel_image(variant.kernel),
+            name=f"{self.name}-{variant.name}",
+            accel=self.accelerator,
+            memory=f"{mem_mib}M",
+            balloon=variant.balloon,
+            append=variant.append,
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return what the report says of the host."""
+        version = first_line(vm.QEMU, "--version")
+        return {"qemu": version, "accelerator": self.accelerator}
+
+
+class UmlHost(Host):
+    """User Mode Linux, which needs no emulator, and takes a minute."""
+
+    name = "demo-uml"
+    variants = DEMO_UML
+    mem_mib, free_mib = 1536, 768
+    watched, patience = 10, 10
+    # there are no huge pages
+    touch = "touch-free -p any"
+
+    def __init__(self) -> None:
+        image.build_uml_image()
+
+    def guest(self, variant: Variant, mem_mib: int) -> vm.Machine:
+        """Return a guest that is not started yet."""
+        return Uml(
+            kernels.KERNELS[variant.kernel].image,
+            name=f"{self.name}-{variant.name}",
+            memory=f"{mem_mib}M",
+            append=variant.append,
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return what the report says of the host."""
+        return {"uml": "User Mode Linux"}
+
+
+BACKENDS: dict[str, type[Host]] = {"virtio": Host, "uml": UmlHost}
 
 
 class Display:
@@ -95,22 +158,30 @@ def setting(name: str, default: int) -> int:
     return int(text)
 
 
-def chosen_variants() -> list[Variant]:
+def chosen_host() -> type[Host]:
+    """Return the kind of host that BACKEND in the environment asks for."""
+    wanted = os.environ.get("BACKEND") or "virtio"
+    if wanted not in BACKENDS:
+        raise SystemExit(f"BACKEND={wanted} is not one of {', '.join(BACKENDS)}")
+    return BACKENDS[wanted]
+
+
+def chosen_variants(known: Sequence[Variant]) -> list[Variant]:
     """Return the variants that KERNEL in the environment asks for."""
     wanted = os.environ.get("KERNEL") or "all"
-    names = [variant.name for variant in DEMO]
+    names = [variant.name for variant in known]
     if wanted != "all" and wanted not in names:
         raise SystemExit(f"KERNEL={wanted} is not one of {', '.join(names)}, all")
-    return [v for v in DEMO if wanted in ("all", v.name)]
+    return [v for v in known if wanted in ("all", v.name)]
 
 
-def settle(guest: vm.Vm) -> None:
+def settle(guest: vm.Machine) -> None:
     """Wait until the memory of the fresh guest has stopped changing."""
-    level, calm_since = guest.rss_kib(), time.monotonic()
+    level, calm_since = guest.host_kib(), time.monotonic()
     deadline = calm_since + 4 * SETTLE_SECONDS
     while time.monotonic() < min(calm_since + SETTLE_SECONDS, deadline):
         time.sleep(0.2)
-        now = guest.rss_kib()
+        now = guest.host_kib()
         if abs(now - level) > 8 * KIB_PER_MIB:
             level, calm_since = now, time.monotonic()
 
@@ -120,40 +191,35 @@ def time_until(samples: list[tuple[float, int]], mib: float) -> float | None:
     return next((at for at, have in samples if at >= 0 and have <= mib), None)
 
 
-def watch(guest: vm.Vm, start: float, enough_mib: float) -> None:
+def watch(host: Host, guest: vm.Machine, start: float, enough_mib: float) -> None:
     """Wait after the free, for as long as the host memory is of interest."""
     while True:
-        enough = guest.rss_kib() <= enough_mib * KIB_PER_MIB
-        if time.monotonic() - start >= (WATCH_SECONDS if enough else GIVE_UP_SECONDS):
+        enough = guest.host_kib() <= enough_mib * KIB_PER_MIB
+        if time.monotonic() - start >= (host.watched if enough else host.patience):
             return
         time.sleep(0.1)
 
 
-def measure(variant: Variant, accelerator: str, mem_mib: int, free_mib: int) -> Run:
+def measure(host: Host, variant: Variant, mem_mib: int, free_mib: int) -> Run:
     """Boot one guest, touch and free memory in it, and follow its host memory."""
     print(f"{variant.label}: booting a guest of {mem_mib} MiB ...", flush=True)
-    with vm.Vm(
-        vm.kernel_image(variant.kernel),
-        name=f"demo-{variant.name}",
-        accel=accelerator,
-        memory=f"{mem_mib}M",
-        balloon=variant.balloon,
-        append=variant.append,
-    ) as guest:
+    with host.guest(variant, mem_mib) as guest:
         release = guest.run("uname -r")
         settle(guest)
         display = Display(variant.label, mem_mib)
-        sampler = RssSampler(guest.pid, display.show)
+        sampler = RssSampler(
+            guest.pid, display.show, read=lambda _pid: guest.host_kib()
+        )
         sampler.start()
         marks = {}
-        program = f"touch-free -s {HOLD_SECONDS} {free_mib}"
+        program = f"{host.touch} -s {HOLD_SECONDS} {free_mib}"
         for line in guest.stream(program, timeout=600):
             marks[line] = time.monotonic()
             if line == "freeing":
                 display.start = marks[line]
-                peak = guest.rss_kib() // KIB_PER_MIB
+                peak = guest.host_kib() // KIB_PER_MIB
         start = marks["freeing"]
-        watch(guest, start, peak - 0.95 * free_mib)
+        watch(host, guest, start, peak - 0.95 * free_mib)
         samples = relative(sampler.stop(), start)
         display.close()
     return Run(
@@ -199,7 +265,7 @@ def first_line(*command: str) -> str:
     return done.stdout.splitlines()[0]
 
 
-def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
+def write_report(host: Host, runs: list[Run], mem_mib: int) -> None:
     """Write the numbers and the picture."""
     REPORT.mkdir(parents=True, exist_ok=True)
     report = {
@@ -208,37 +274,38 @@ def write_report(runs: list[Run], accelerator: str, mem_mib: int) -> None:
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "commit": version.described(),
         "host": {"kernel": platform.release(), "cpus": os.cpu_count()},
-        "qemu": first_line(vm.QEMU, "--version"),
-        "accelerator": accelerator,
+        **host.facts(),
         "mem_mib": mem_mib,
+        "watched": host.watched,
         "runs": [asdict(run) for run in runs],
     }
-    (REPORT / "demo.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
-    demo_plot.draw(report, REPORT / "demo.png")
-    names = (paths.shown(REPORT / f"demo.{kind}") for kind in ("json", "png"))
-    print(f"Wrote {' and '.join(names)}.")
+    data, picture = (REPORT / f"{host.name}.{kind}" for kind in ("json", "png"))
+    data.write_text(json.dumps(report) + "\n", encoding="utf-8")
+    demo_plot.draw(report, picture)
+    print(f"Wrote {paths.shown(data)} and {paths.shown(picture)}.")
 
 
 def settings_given() -> list[str]:
     """Return the make variables that were set, as given on its command line."""
-    names = ("MEM", "FREE", "KERNEL", "KERNEL_SOURCE")
+    names = ("BACKEND", "MEM", "FREE", "KERNEL", "KERNEL_SOURCE")
     return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 
 
 def main() -> None:
     """Run the demo."""
-    mem_mib, free_mib = setting("MEM", 4096), setting("FREE", 3072)
+    kind = chosen_host()
+    mem_mib, free_mib = setting("MEM", kind.mem_mib), setting("FREE", kind.free_mib)
     if free_mib > mem_mib - 512:
         raise SystemExit(
             f"FREE={free_mib} does not fit: at most MEM - 512 = {mem_mib - 512} MiB"
         )
-    variants = chosen_variants()
-    accelerator = accel.choose(vm.kernel_image(variants[0].kernel))
+    variants = chosen_variants(kind.variants)
     print(f"Free page reporting {version.described()}", flush=True)
-    runs = [measure(v, accelerator, mem_mib, free_mib) for v in variants]
+    host = kind()
+    runs = [measure(host, variant, mem_mib, free_mib) for variant in variants]
     print(f"\n{free_mib} MiB freed in an idle guest of {mem_mib} MiB:")
     print(table(runs) + "\n")
-    write_report(runs, accelerator, mem_mib)
+    write_report(host, runs, mem_mib)
 
 
 def explain(run: Callable[[], None]) -> None:

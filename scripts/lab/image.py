@@ -3,7 +3,7 @@
 """Build build/initramfs.gz: busybox, /init, the test programs and modules.
 
 build/initramfs-perf.gz is the same with perf, whose libraries are larger than all
-the rest.
+the rest.  build/initramfs-uml.gz, for User Mode Linux, has no modules.
 """
 
 import gzip
@@ -25,6 +25,7 @@ STAGE = paths.BUILD / "guest"
 MODULES = paths.BUILD / "guest-modules"
 IMAGE = paths.BUILD / "initramfs.gz"
 PERF_IMAGE = paths.BUILD / "initramfs-perf.gz"
+UML_IMAGE = paths.BUILD / "initramfs-uml.gz"
 BUSYBOX = Path("/bin/busybox")
 # Programs of Debian packages that run in guests.
 HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
@@ -170,6 +171,15 @@ def pack(root: Path) -> bytes:
         check=True,
     )
     return gzip.compress(archive.stdout, compresslevel=6, mtime=0)
+
+
+def build_uml_image() -> Path:
+    """Build the image for User Mode Linux: no modules, so that no kernel is needed."""
+    with paths.locked("image"):
+        root = STAGE / "uml"
+        stage(root, compile_programs(), [])
+        put(UML_IMAGE, pack(root))
+    return UML_IMAGE
 
 
 def build_perf_image() -> Path:

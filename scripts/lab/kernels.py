@@ -58,7 +58,8 @@ class Kernel:
     @property
     def image(self) -> Path:
         """The bootable image."""
-        return self.objects / "arch/x86/boot/bzImage"
+        name = "linux" if self.arch == "um" else "arch/x86/boot/bzImage"
+        return self.objects / name
 
     @property
     def log(self) -> Path:
@@ -84,6 +85,7 @@ KERNELS = {
     for kernel in (
         Kernel("ours", paths.TREE, "obj", ("guest.config", *LEAN)),
         Kernel("stock", paths.STOCK_TREE, "obj", ("guest.config",)),
+        Kernel("uml", paths.TREE, "obj-uml", ("uml.config",), arch="um"),
         Kernel(
             "debug",
             paths.TREE,
@@ -242,7 +244,7 @@ def build(kernel: Kernel) -> None:
         if not version.exists():
             version.write_text(f"-{kernel.name}\n", encoding="utf-8")
         configure(kernel)
-        make(kernel, "bzImage", "modules")
+        make(kernel, *(("linux",) if kernel.arch == "um" else ("bzImage", "modules")))
 
 
 def main() -> int:

@@ -38,6 +38,12 @@ SOONER = STOCK250 if paths.SOURCE == "6.12" else STOCK100
 ALL = (OURS, STOCK, SOONER, NONE)
 # What needs no kernel of its own.
 DEMO = tuple(variant for variant in ALL if variant.kernel in ("ours", "stock"))
+# On User Mode Linux there is no balloon, and the command line is the host's word.
+DEMO_UML = (
+    Variant("ours", "this library", "uml", "", "uml_page_reporting=on"),
+    Variant("none", "no reporting", "uml", "", "uml_page_reporting=off"),
+)
+
 # The stock kernel as users get it, with what they can set.
 STOCKS = tuple(v for v in DEMO if v.kernel == STOCK.kernel and v is not NONE)
 

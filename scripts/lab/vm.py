@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One guest under QEMU: start it, run commands in it, watch its host memory."""
+"""A guest: start it, run commands in it, watch its host memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from lab import qemu
 from lab.paths import BUILD, LOGS, locked
@@ -81,50 +81,22 @@ class Guest:
         self.run(f"echo {value} >{path}")
 
 
-class Vm(Guest):
-    """A guest, running from entering the context until leaving it.
+class Machine(Guest):
+    """A guest that is a process, running from entering the context until leaving it.
 
     The console goes to build/logs/NAME.log.  Commands have a channel of their
-    own, so kernel messages never mix with their output.  A wrapper is the
-    beginning of a command that sets something up and becomes QEMU.
+    own, so kernel messages never mix with their output.
     """
 
-    def __init__(
-        self,
-        kernel: Path,
-        *,
-        name: str,
-        accel: str,
-        memory: str = "2G",
-        cpus: int = 2,
-        balloon: str | None = BALLOON,
-        append: str = "",
-        arguments: Sequence[str] = (),
-        wrapper: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._wrapper = list(wrapper)
         self.console = LOGS / f"{name}.log"
-        self._command = [
-            *self.machine(kernel, accel, memory, cpus, append),
-            "-display", "none",
-            "-chardev", f"file,id=console,path={self.console}",
-            "-serial", "chardev:console", "-serial", "chardev:commands",
-            "-mon", "chardev=qmp,mode=control",
-            *(balloon_arguments(balloon) if balloon is not None else []),
-            *arguments,
-        ]  # fmt: skip
+        self.channel: Channel
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: list[socket.socket] = []
         self._held = ExitStack()
 
-    def machine(
-        self, kernel: Path, accel: str, memory: str, cpus: int, append: str
-    ) -> list[str]:
-        """Return the QEMU command without devices."""
-        return machine_arguments(kernel, accel, memory, cpus, append)
-
-    def __enter__(self) -> Vm:
+    def __enter__(self) -> Self:
         self.start()
         try:
             self.channel.wait_ready(BOOT_SECONDS)
@@ -142,41 +114,11 @@ class Vm(Guest):
         self.stop()
 
     def start(self) -> None:
-        """Start QEMU and connect to it, without waiting for the guest."""
-        LOGS.mkdir(parents=True, exist_ok=True)
-        # Another run may have a guest of this name: its log is not ours.
-        self._held.enter_context(locked(f"vm-{self.name}"))
-        self.console.write_text("")
-        commands, their_commands = socket.socketpair()
-        control, their_control = socket.socketpair()
-        self._sockets = [commands, control]
-        theirs = {"commands": their_commands, "qmp": their_control}
-        chardevs = [
-            word
-            for chardev, sock in theirs.items()
-            for word in ("-chardev", f"socket,id={chardev},fd={sock.fileno()}")
-        ]
-        errors = self.console.with_suffix(".qemu.log")
-        with errors.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [*ENDS_WITH_US, *self._wrapper, QEMU, *chardevs, *self._command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                pass_fds=[sock.fileno() for sock in theirs.values()],
-            )
-        for sock in theirs.values():
-            sock.close()
-        self.channel = Channel(commands)
-        try:
-            self.qmp = Qmp(control)
-        except (QmpError, OSError):
-            self.stop()
-            reason = errors.read_text(errors="replace").strip()
-            raise VmError(f"{self.name}: QEMU did not start: {reason}") from None
+        """Start the process and connect to it, without waiting for the guest."""
+        raise NotImplementedError
 
     def stop(self) -> None:
-        """End QEMU; the guest gets no chance to object."""
+        """End the process; the guest gets no chance to object."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -196,13 +138,17 @@ class Vm(Guest):
 
     @property
     def pid(self) -> int:
-        """The process id of QEMU."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     def rss_kib(self) -> int:
-        """Return the host memory that QEMU has now."""
+        """Return the host memory that the process has now."""
         return rss_kib(self.pid)
+
+    def host_kib(self) -> int:
+        """Return the host memory that is behind the guest's now."""
+        return self.rss_kib()
 
     def try_run(self, command: str, timeout: float = 180) -> Result:
         """Run a shell command in the guest, whatever its exit status."""
@@ -232,6 +178,86 @@ class Vm(Guest):
         lines = self.console_text().splitlines()
         return [line for line in lines if KERNEL_TROUBLE.search(line)]
 
+    def _open_console(self) -> None:
+        """Begin a new log; another run may have a guest of this name."""
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self._held.enter_context(locked(f"vm-{self.name}"))
+        self.console.write_text("")
+
+    def _give_up(self, what: str) -> NoReturn:
+        lines = self.console_text().splitlines()[-15:]
+        tail = "\n".join(f"    {line}" for line in lines)
+        raise VmError(f"{self.name}: {what}\nlast lines of {self.console}:\n{tail}")
+
+
+class Vm(Machine):
+    """A guest under QEMU.
+
+    A wrapper is the beginning of a command that sets something up and becomes QEMU.
+    """
+
+    def __init__(
+        self,
+        kernel: Path,
+        *,
+        name: str,
+        accel: str,
+        memory: str = "2G",
+        cpus: int = 2,
+        balloon: str | None = BALLOON,
+        append: str = "",
+        arguments: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
+    ) -> None:
+        super().__init__(name)
+        self._wrapper = list(wrapper)
+        self._command = [
+            *self.machine(kernel, accel, memory, cpus, append),
+            "-display", "none",
+            "-chardev", f"file,id=console,path={self.console}",
+            "-serial", "chardev:console", "-serial", "chardev:commands",
+            "-mon", "chardev=qmp,mode=control",
+            *(balloon_arguments(balloon) if balloon is not None else []),
+            *arguments,
+        ]  # fmt: skip
+
+    def machine(
+        self, kernel: Path, accel: str, memory: str, cpus: int, append: str
+    ) -> list[str]:
+        """Return the QEMU command without devices."""
+        return machine_arguments(kernel, accel, memory, cpus, append)
+
+    def start(self) -> None:
+        """Start QEMU and connect to it, without waiting for the guest."""
+        self._open_console()
+        commands, their_commands = socket.socketpair()
+        control, their_control = socket.socketpair()
+        self._sockets = [commands, control]
+        theirs = {"commands": their_commands, "qmp": their_control}
+        chardevs = [
+            word
+            for chardev, sock in theirs.items()
+            for word in ("-chardev", f"socket,id={chardev},fd={sock.fileno()}")
+        ]
+        errors = self.console.with_suffix(".qemu.log")
+        with errors.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [*ENDS_WITH_US, *self._wrapper, QEMU, *chardevs, *self._command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                pass_fds=[sock.fileno() for sock in theirs.values()],
+            )
+        for sock in theirs.values():
+            sock.close()
+        self.channel = Channel(commands)
+        try:
+            self.qmp = Qmp(control)
+        except (QmpError, OSError):
+            self.stop()
+            reason = errors.read_text(errors="replace").strip()
+            raise VmError(f"{self.name}: QEMU did not start: {reason}") from None
+
     def add_balloon(self, options: str = BALLOON) -> None:
         """Plug the balloon device in."""
         device: dict[str, object] = {"driver": "virtio-balloon-pci", "id": "balloon"}
@@ -258,11 +284,6 @@ class Vm(Guest):
         """Unplug a memory module; the guest must have taken it offline."""
         self.remove_device(dimm, timeout)
         self.qmp.execute("object-del", {"id": f"ram-{dimm}"})
-
-    def _give_up(self, what: str) -> NoReturn:
-        lines = self.console_text().splitlines()[-15:]
-        tail = "\n".join(f"    {line}" for line in lines)
-        raise VmError(f"{self.name}: {what}\nlast lines of {self.console}:\n{tail}")
 
 
 def machine_arguments(
