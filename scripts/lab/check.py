@@ -6,6 +6,7 @@ With --quick only those that take seconds and need no kernel tree.
 """
 
 import argparse
+import configparser
 import re
 import socket
 import subprocess
@@ -29,6 +30,12 @@ CHECKED = kernels.Kernel(
     "obj-check",
     ("guest.config", "kunit.config", "bench.config", "check.config"),
 )
+
+# What is for User Mode Linux only is compiled for that.
+CHECKED_UML = kernels.Kernel(
+    "check-uml", paths.TREE, "obj-check-uml", ("uml.config",), arch="um"
+)
+UML_SOURCES = "arch/um/"
 
 # Where checkpatch is not followed: the type, the files, the reason.
 CHECKPATCH_EXCEPTIONS = (
@@ -178,9 +185,20 @@ def targets(sources: list[str]) -> list[str]:
     )
 
 
-def compile_strictly(names: list[str], *flags: str) -> list[str]:
+def uml_targets(sources: list[str]) -> list[str]:
+    """Name the objects that are compiled for User Mode Linux only."""
+    return [
+        name.removesuffix(".c") + ".o"
+        for name in sources
+        if name.startswith(UML_SOURCES) and name.endswith(".c")
+    ]
+
+
+def compile_strictly(
+    kernel: kernels.Kernel, names: list[str], *flags: str
+) -> list[str]:
     """Compile with W=1; return every warning."""
-    command = kernels.make_command(CHECKED, "W=1", "KCFLAGS=-Werror", *flags, *names)
+    command = kernels.make_command(kernel, "W=1", "KCFLAGS=-Werror", *flags, *names)
     code, lines = output(command, paths.TREE)
     found = [line for line in lines if re.search(r"warning:|error:|\*\*\*", line)]
     return found or (lines[-20:] if code else [])
@@ -194,10 +212,13 @@ def warnings() -> list[str]:
     """
     try:
         kernels.configure(CHECKED)
+        kernels.configure(CHECKED_UML)
     except kernels.KernelError as error:
         return str(error).splitlines()
-    found = compile_strictly(targets(changed()))
-    return found + compile_strictly(targets(overlay(".c")), "C=2")
+    ours = overlay(".c")
+    found = compile_strictly(CHECKED, targets(changed()))
+    found += compile_strictly(CHECKED, targets(ours), "C=2")
+    return found + compile_strictly(CHECKED_UML, uml_targets(ours), "C=2")
 
 
 def kernel_doc() -> list[str]:
@@ -244,6 +265,21 @@ def python_files() -> list[str]:
     return [name for name in repository() if name.endswith(".py")]
 
 
+def search_path(folder: Path) -> list[Path]:
+    """Return where the modules are that the files of a folder import."""
+    # scripts/lab is a package, every other folder a set of modules
+    if folder == LAB:
+        return [LAB.parent]
+    found = [LAB.parent, folder]
+    settings = configparser.ConfigParser()
+    if settings.read(paths.ROOT / folder / "pytest.ini"):
+        listed = settings["pytest"]["pythonpath"].split()
+        root = paths.ROOT.resolve()
+        there = [(root / folder / name).resolve() for name in listed]
+        found += [path.relative_to(root) for path in there]
+    return list(dict.fromkeys(found))
+
+
 def mypy() -> list[str]:
     """Check the types of the Python files, one name space at a time."""
     found = []
@@ -251,8 +287,7 @@ def mypy() -> list[str]:
     for name in python_files():
         groups.setdefault(Path(name).parent, []).append(name)
     for folder, names in groups.items():
-        # scripts/lab is a package, every other folder a set of modules
-        search = "scripts" if folder == LAB else f"scripts:{folder}"
+        search = ":".join(map(str, search_path(folder)))
         command = ["/usr/bin/python3", "-m", "mypy", "--strict", *names]
         command += ["--cache-dir", str(paths.BUILD / ".mypy_cache")]
         command += ["--no-error-summary", "--explicit-package-bases"]

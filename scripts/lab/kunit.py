@@ -33,6 +33,14 @@ QUICK = (
     "CONFIG_DEBUG_MEMORY_INIT=y",
     *(f"CONFIG_{symbol}=n" for symbol in LEAVE_OUT),
 )
+# What makes the kernel a guest for tests/uml, too.
+GUEST = tuple(
+    f"CONFIG_{symbol}=y"
+    for symbol in (
+        "BLK_DEV_INITRD", "DEVTMPFS", "NULL_CHAN", "PAGE_POISONING", "SSL", "TMPFS",
+        "UML_PAGE_REPORTING",
+    )
+)  # fmt: skip
 UML = kernels.Kernel("kunit", paths.TREE, "obj-kunit", (), arch="um")
 SMALL_KUNITCONFIG = "mm/page_reporting/tests/small.kunitconfig"
 SMALL_UML = kernels.Kernel("kunit-small", paths.TREE, "obj-kunit-small", (), arch="um")
@@ -62,11 +70,16 @@ def build(
     return code
 
 
-def run(kernel: kernels.Kernel, config: str, arguments: list[str]) -> list[str]:
+def run(
+    kernel: kernels.Kernel,
+    config: str,
+    arguments: list[str],
+    more: Sequence[str] = (),
+) -> list[str]:
     """Build a kernel and run the suites; return the outcomes of all cases."""
     result = paths.LOGS / f"{kernel.name}.json"
     result.unlink(missing_ok=True)
-    code = build(kernel, config)
+    code = build(kernel, config, more)
     if not code:
         options = ["--build_dir", kernel.output, f"--json={result}", *SUITES]
         code = kunit("exec", *options, *arguments, tree=kernel.tree)
@@ -94,7 +107,7 @@ def main() -> int:
     seen: list[str] = []
     try:
         with paths.locked("kunit"):
-            seen += run(UML, KUNITCONFIG, arguments)
+            seen += run(UML, KUNITCONFIG, arguments, GUEST)
             if not arguments:
                 seen += run(SMALL_UML, SMALL_KUNITCONFIG, arguments)
     except kernels.KernelError as error:

@@ -5,25 +5,24 @@ import subprocess
 from pathlib import Path
 
 from lab import image, kernels, paths
-from lab.check import CHECKED
+from lab.check import CHECKED, CHECKED_UML
 from lab.tree import put
 
 
-def compile_driver(name: str) -> str:
+def compile_driver(target: str, kernel: kernels.Kernel = CHECKED) -> str:
     """Compile a driver as `make check` does; return the symbols of the object."""
-    target = f"drivers/hv/{name}.o"
-    kernels.configure(CHECKED)
-    command = kernels.make_command(CHECKED, "W=1", "KCFLAGS=-Werror", target)
-    kernels.run(command, CHECKED.tree, CHECKED.log)
+    kernels.configure(kernel)
+    command = kernels.make_command(kernel, "W=1", "KCFLAGS=-Werror", target)
+    kernels.run(command, kernel.tree, kernel.log)
     done = subprocess.run(
-        ["nm", CHECKED.objects / target], capture_output=True, text=True, check=True
+        ["nm", kernel.objects / target], capture_output=True, text=True, check=True
     )
     return done.stdout
 
 
 def test_hyperv_balloon_compiles() -> None:
     """hv_balloon.c compiles, as the rules change it."""
-    symbols = compile_driver("hv_balloon")
+    symbols = compile_driver("drivers/hv/hv_balloon.o")
     assert "U page_reporting_register" in symbols
 
 
@@ -33,9 +32,17 @@ def test_hyperv_balloon_compiles_unmodified() -> None:
     directory = Path("drivers/hv")
     source = (paths.STOCK_TREE / directory / "hv_balloon.c").read_bytes()
     put(paths.TREE / directory / "stock_hv_balloon.c", source)
-    symbols = compile_driver("stock_hv_balloon")
+    symbols = compile_driver("drivers/hv/stock_hv_balloon.o")
     assert "U page_reporting_register" in symbols
     assert "U page_reporting_order" in symbols
+
+
+def test_uml_backend_compiles() -> None:
+    """The backend of User Mode Linux compiles there, and uses what is there."""
+    target = "arch/um/drivers/page_reporting_uml.o"
+    symbols = compile_driver(target, CHECKED_UML)
+    for needed in ("page_reporting_register", "phys_mapping", "os_falloc_punch"):
+        assert f"U {needed}" in symbols
 
 
 def test_stock_virtio_balloon_compiles_unmodified() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lab import kernels, kunit, paths, series, series_plan, series_stage, series_trim
+from lab.check import uml_targets
 from lab.series_stage import CORE, STAGE_TREE, Stages
 
 PATCHES = series_plan.load()
@@ -20,6 +21,9 @@ PARTS = ("guest", "kunit", "bench", "check")
 FRAGMENTS = tuple(f"{part}.config" for part in PARTS)
 FRAGMENT = paths.BUILD / "stage.config"
 COMPILED = kernels.Kernel("stage", STAGE_TREE, "obj", (str(FRAGMENT),))
+COMPILED_UML = kernels.Kernel(
+    "stage-uml", STAGE_TREE, "obj-uml", ("uml.config",), arch="um"
+)
 UML = kernels.Kernel("stage-kunit", STAGE_TREE, "obj-kunit", (), arch="um")
 
 # Where a changed source is an object of the kernel.
@@ -56,13 +60,18 @@ def users(header: str, stage: int) -> set[str]:
     }
 
 
-def objects(stage: int) -> list[str]:
-    """Name what has to be made to compile all that a patch touches."""
-    touched = {
+def touched_by(stage: int) -> set[str]:
+    """Name the files that a patch adds or changes."""
+    return {
         name
         for name in STAGES.differences(stage)
         if STAGES.content(name, stage) is not None
     }
+
+
+def objects(stage: int) -> list[str]:
+    """Name what has to be made to compile all that a patch touches."""
+    touched = touched_by(stage)
     for name in sorted(touched):
         if name.startswith("include/"):
             touched |= users(name, stage)
@@ -109,19 +118,29 @@ def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             assert applied.read_bytes() == ours.read_bytes(), name
 
 
+def compile_all(kernel: kernels.Kernel, names: list[str]) -> None:
+    """Compile objects of a stage; a warning is an error."""
+    kernels.configure(kernel)
+    command = kernels.make_command(kernel, "W=1", "KCFLAGS=-Werror", *names)
+    kernels.run(command, kernel.tree, kernel.log)
+
+
 @pytest.mark.parametrize("stage", long_but(BUILT), ids=label)
 def test_stage_compiles(stage: int) -> None:
     """What a patch touches compiles without a warning, with later ones missing."""
-    targets = objects(stage)
-    if not targets:
+    targets = {
+        COMPILED: objects(stage),
+        COMPILED_UML: uml_targets(sorted(touched_by(stage))),
+    }
+    if not any(targets.values()):
         assert stage == STAGES.last, "only the documents are not compiled"
         return
     with paths.locked("stage"):
         series_stage.prepare(STAGES, stage)
         FRAGMENT.write_text(fragment(stage), encoding="utf-8")
-        kernels.configure(COMPILED)
-        command = kernels.make_command(COMPILED, "W=1", "KCFLAGS=-Werror")
-        kernels.run([*command, *targets], COMPILED.tree, COMPILED.log)
+        for kernel, names in targets.items():
+            if names:
+                compile_all(kernel, names)
 
 
 @pytest.mark.long

@@ -23,7 +23,7 @@ MISSING = 2
 # What the tree has to have for all that is tried; linking the rest takes its time.
 LEFT_OUT = re.compile(
     r"(obj|\.lab-|sound|net|samples|rust"
-    r"|arch/(?!x86|Kconfig)|drivers/(?!hv|virtio|xen|base|[A-Z])"
+    r"|arch/(?!x86|um|Kconfig)|drivers/(?!hv|virtio|xen|base|[A-Z])"
     r"|tools/(?!mm|testing)|tools/testing/(?!kunit|vma))"
 )
 
@@ -100,7 +100,7 @@ def build(output: Path, variables: dict[str, str], targets: set[str]) -> int:
             source.with_suffix(".ko").touch()
     if "bzImage" in targets:
         leave_kernel(output)
-    if "all" in targets:
+    if targets & {"all", "linux"}:
         (output / "linux").unlink(missing_ok=True)
         (output / "linux").symlink_to(Path(__file__).resolve())
     return 0

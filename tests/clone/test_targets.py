@@ -43,6 +43,7 @@ REACHES = {
     "kernel-ours": END,
     "kernel-stock": END,
     "kernel-debug": END,
+    "kernel-uml": END,
     "image": END,
     "check": END,
     "unit-test": END,
@@ -52,6 +53,7 @@ REACHES = {
     "lint": END,
     "hooks": END,
     "kunit": END,
+    "uml-test": [("linux", "uml_page_reporting=on")],
     "coverage": [("gcovr", "")],
     "build-test": [("make", "drivers/hv/hv_balloon.o"), ("make", "/guest-modules")],
     "vm-test": SOME_GUEST,
@@ -289,6 +291,15 @@ def test_newest_kernel_and_emulator(clone: Clone, target: str, tool: str) -> Non
     run = clone.try_target(target, "KERNEL_SOURCE=7.3", "QEMU=10.0")
     called = "build/7.3/ours/" if target == "vm-smoke" else ""
     assert run.called(tool, called), run.output
+    assert not clone.changes()
+
+
+def test_demo_without_emulator(clone: Clone) -> None:
+    """User Mode Linux needs none, and no other kernel than its own."""
+    run = clone.try_target("demo", "BACKEND=uml")
+    assert run.called("linux", "uml_page_reporting=on"), run.output
+    assert not run.called("make", "bzImage")
+    assert not run.called("qemu-system-x86_64", "")
     assert not clone.changes()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from lab.vm import Vm
+from lab.vm import Guest, Vm
 
 SYSFS = "/sys/kernel/mm/page_reporting"
 TRACING = "/sys/kernel/tracing"
@@ -35,18 +35,18 @@ PCI_MEMORY, PCI_MASTER = 2, 4
 Event = dict[str, str]
 
 
-def tunable(vm: Vm, name: str) -> int:
+def tunable(vm: Guest, name: str) -> int:
     """Return the value of a tunable or of a state file."""
     return int(vm.read(f"{SYSFS}/{name}"))
 
 
-def tune(vm: Vm, **values: int | str) -> None:
+def tune(vm: Guest, **values: int | str) -> None:
     """Set tunables."""
     for name, value in values.items():
         vm.write(f"{SYSFS}/{name}", value)
 
 
-def retain_nothing(vm: Vm) -> None:
+def retain_nothing(vm: Guest) -> None:
     """Switch the expectation off that memory used again will be used once more.
 
     Tests use the same memory again and again, and would wait for it.
@@ -54,18 +54,18 @@ def retain_nothing(vm: Vm) -> None:
     tune(vm, max_age_ms=0)
 
 
-def be_aggressive(vm: Vm) -> None:
+def be_aggressive(vm: Guest) -> None:
     """Make the guest report everything at once."""
     retain_nothing(vm)
     tune(vm, age_ms=0)
 
 
-def stat(vm: Vm, name: str) -> int:
+def stat(vm: Guest, name: str) -> int:
     """Return a counter."""
     return int(vm.read(f"{SYSFS}/stats/{name}"))
 
 
-def backend(vm: Vm) -> str:
+def backend(vm: Guest) -> str:
     """Return the names of the registered backends, with errors, or "none"."""
     names = vm.run(f"ls {SYSFS}/backends").split()
     errors = {name: vm.read(f"{SYSFS}/backends/{name}/error") for name in names}
@@ -73,7 +73,7 @@ def backend(vm: Vm) -> str:
     return " ".join(shown) or "none"
 
 
-def meminfo_kib(vm: Vm, name: str = "MemFree") -> int:
+def meminfo_kib(vm: Guest, name: str = "MemFree") -> int:
     """Return a line of /proc/meminfo."""
     return int(vm.run(f"grep -w '{name}:' /proc/meminfo").split()[1])
 
@@ -93,19 +93,19 @@ def wait_until(
         time.sleep(0.1)
 
 
-def unreported_kib(vm: Vm) -> int:
+def unreported_kib(vm: Guest) -> int:
     """Return what is to be reported, or is on its way."""
     files = f"{SYSFS}/pending_kb {SYSFS}/isolated_kb"
     return sum(map(int, vm.run(f"cat {files}").split()))
 
 
-def wait_drained(vm: Vm) -> None:
+def wait_drained(vm: Guest) -> None:
     """Wait until the guest has no more to report than its own small frees."""
     # What is at the host right now is not pending any more.
     wait_until(lambda: unreported_kib(vm) <= SMALL_FREES_KIB, "nothing pending")
 
 
-def free_kib(vm: Vm) -> int:
+def free_kib(vm: Guest) -> int:
     """Return the guest's free memory, that in the per-CPU lists included.
 
     A flush drains them; without a backend, when it fails, they drain in time.
@@ -114,7 +114,7 @@ def free_kib(vm: Vm) -> int:
     return meminfo_kib(vm)
 
 
-def wait_free(vm: Vm, kib: int, tolerance_kib: int) -> None:
+def wait_free(vm: Guest, kib: int, tolerance_kib: int) -> None:
     """Wait until the guest has this much free memory again."""
     wait_until(
         lambda: free_kib(vm) >= kib - tolerance_kib,
