@@ -18,6 +18,7 @@ BACKEND = "backends/<name>/"
 
 CORE = ROOT / "mm/page_reporting"
 TOOL = ROOT / "tools/mm/page_reporting_top.c"
+UML_BACKEND = ROOT / "arch/um/drivers/page_reporting_uml.c"
 XEN_BACKEND = ROOT / "drivers/xen/xen-page-reporting.c"
 TRACE_HEADER = ROOT / "include/trace/events/page_reporting.h"
 LAYERS = ROOT / "scripts/layers.toml"

@@ -27,7 +27,7 @@ kerneldoc_srctree = "{tree}"
 
 def kernel_files() -> list[str]:
     """Return our files under their names in the kernel tree."""
-    folders = ("Documentation", "drivers", "include", "mm", "tools")
+    folders = ("Documentation", "arch", "drivers", "include", "mm", "tools")
     paths = [path for name in folders for path in (ROOT / name).rglob("*")]
     names = [str(path.relative_to(ROOT)) for path in paths if path.is_file()]
     return [name for name in names if not name.startswith("Documentation/images/")]
@@ -193,6 +193,18 @@ def test_xen_parameter() -> None:
     assert f"/sys/module/kernel/parameters/{found[1]}" in guide
 
 
+def test_uml_parameter() -> None:
+    """The switch of the backend for User Mode Linux is where people look for it."""
+    found = re.search(r"core_param\((\w+),", sources.text(sources.UML_BACKEND))
+    assert found
+    listing = sources.text(TREE / "Documentation/admin-guide/kernel-parameters.txt")
+    assert f"\n\t{found[1]}=\t" in listing
+    guide = sources.section(sources.ADMIN_GUIDE, "Boot parameters")
+    assert f"``{found[1]}=``" in guide
+    guide = sources.section(sources.ADMIN_GUIDE, "User Mode Linux")
+    assert f"``{found[1]}=on``" in guide
+
+
 def test_xen_node() -> None:
     """Toolstack authors are told the node that the Xen backend reads."""
     code = sources.text(sources.XEN_BACKEND)
@@ -221,7 +233,7 @@ def test_file_names_exist(name: str) -> None:
     if not name.endswith((".rst", ".c", ".h", "Kconfig", "page-reporting")):
         return
     named = re.findall(
-        r"(?<![\w/])(?:Documentation|drivers|mm|include)/[\w/-]+\.[\w.]*\w",
+        r"(?<![\w/])(?:Documentation|arch|drivers|mm|include)/[\w/-]+\.[\w.]*\w",
         (ROOT / name).read_text(encoding="utf-8"),
     )
     missing = sorted({path for path in named if not (TREE / path).exists()})
@@ -230,7 +242,10 @@ def test_file_names_exist(name: str) -> None:
 
 def test_functions_exist() -> None:
     """Every function that a document names is in the code that it is about."""
-    folders = ("mm", "include/linux", "drivers/virtio", "drivers/xen", "fs", "kernel")
+    folders = (
+        "arch/um/drivers", "mm", "include/linux", "drivers/virtio", "drivers/xen",
+        "fs", "kernel",
+    )  # fmt: skip
     files = [path for name in folders for path in (TREE / name).rglob("*.[ch]")]
     code = "".join(path.read_text(encoding="utf-8") for path in files)
     for document in (sources.ADMIN_GUIDE, sources.DESIGN):
@@ -262,12 +277,14 @@ def test_file_has_maintainer(name: str) -> None:
     assert any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def test_example_is_the_one_that_is_tested() -> None:
-    """The document shows the source of the module that the VM tests load."""
-    shown = re.search(r"literalinclude:: (\S+)", sources.text(sources.DESIGN))
-    assert shown
+def test_examples_are_those_that_are_tested() -> None:
+    """The document shows a backend that is in use, and the module of the VM tests."""
+    shown = re.findall(r"literalinclude:: (\S+)", sources.text(sources.DESIGN))
     module = ROOT / "tests/guest/modules/example_backend/example_backend.c"
-    assert module.samefile(sources.DESIGN.with_name(shown[1]))
+    assert [(sources.DESIGN.parent / name).resolve() for name in shown] == [
+        sources.UML_BACKEND,
+        module.resolve(),
+    ]
 
 
 def test_result_of_a_callback_stays_with_it() -> None:
@@ -285,15 +302,17 @@ def test_result_of_a_callback_stays_with_it() -> None:
 
 def test_sphinx_has_no_complaint(tmp_path: Path) -> None:
     """The documents and the kernel-doc that they include render cleanly."""
-    pages = tmp_path / "source"
-    pages.mkdir()
-    for name in (sources.DESIGN, sources.DESIGN.with_name("page_reporting_example.c")):
-        (pages / name.name).write_bytes(name.read_bytes())
+    pages = tmp_path / "Documentation"
+    example = sources.DESIGN.with_name("page_reporting_example.c")
+    for path in (sources.DESIGN, example, sources.UML_BACKEND):
+        place = tmp_path / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
     (pages / "admin_guide.rst").write_bytes(sources.ADMIN_GUIDE.read_bytes())
     (pages / "xen_guide.rst").write_bytes(sources.XEN_GUIDE.read_bytes())
     (pages / "conf.py").write_text(SPHINX_CONF.format(tree=TREE), encoding="utf-8")
     (pages / "index.rst").write_text(
-        "Index\n=====\n\n.. toctree::\n\n   page_reporting\n   admin_guide\n"
+        "Index\n=====\n\n.. toctree::\n\n   mm/page_reporting\n   admin_guide\n"
         "   xen_guide\n",
         encoding="utf-8",
     )
@@ -304,6 +323,6 @@ def test_sphinx_has_no_complaint(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    html = (tmp_path / "html/page_reporting.html").read_text(encoding="utf-8")
+    html = (tmp_path / "html/mm/page_reporting.html").read_text(encoding="utf-8")
     for function in ("page_reporting_register", "page_reporting_unregister"):
         assert f'id="c.{function}"' in html
