@@ -272,7 +272,6 @@ def write_report(host: Host, runs: list[Run], mem_mib: int) -> None:
         "command": shlex.join(["make", "demo", *settings_given()]),
         "version": version.described(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "commit": version.described(),
         "host": {"kernel": platform.release(), "cpus": os.cpu_count()},
         **host.facts(),
         "mem_mib": mem_mib,
