@@ -20,5 +20,5 @@ unsigned long find_next_bit(const unsigned long *map, unsigned long size,
 {
 	while (from < size && !test_bit(from, map))
 		from++;
-	return from < size ? from : size;
+	return min(from, size);
 }
