@@ -14,7 +14,7 @@
 
 #define NR_BLOCKS	200
 #define BLOCK		512UL
-#define CLASS		(BLOCK / FPR_DENSITY_CLASSES)
+#define CLASS_PAGES	(BLOCK / FPR_DENSITY_CLASSES)
 
 /**
  * struct test_zone - a zone as a list of blocks
@@ -120,7 +120,7 @@ static unsigned long fullest_source(const struct test_zone *tz)
 
 	for (i = 0; i < NR_BLOCKS; i++)
 		if (tz->source[i])
-			most = max(most, tz->fill[i].used / CLASS);
+			most = max(most, tz->fill[i].used / CLASS_PAGES);
 	return most;
 }
 
@@ -140,7 +140,7 @@ static void check_sources(struct kunit *test)
 		}
 		/* What is cheaper than the dearest is emptied as well. */
 		if (is_mixed(fill) && !fill->fixed)
-			KUNIT_EXPECT_GE(test, fill->used / CLASS, most);
+			KUNIT_EXPECT_GE(test, fill->used / CLASS_PAGES, most);
 	}
 }
 
