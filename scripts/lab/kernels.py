@@ -96,6 +96,11 @@ KERNELS = {
 }
 
 
+# What includes a whole file (.incbin), which ccache does not see when it does not
+# preprocess: the image has the kernel in it.
+UNCACHED = ("bzImage",)
+
+
 def environment() -> dict[str, str]:
     """Return the environment of every kernel build."""
     ccache = {
@@ -215,10 +220,11 @@ def make(kernel: Kernel, *targets: str) -> None:
     """Build targets of a kernel with a progress line."""
     kernel.log.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(f"kernel {kernel.name}")
+    disable = {"CCACHE_DISABLE": "1"} if set(targets) & set(UNCACHED) else {}
     with open(kernel.log, "w", encoding="utf-8") as log:
         with subprocess.Popen(
             make_command(kernel, *targets),
-            env=environment(),
+            env=environment() | disable,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -244,7 +250,11 @@ def build(kernel: Kernel) -> None:
         if not version.exists():
             version.write_text(f"-{kernel.name}\n", encoding="utf-8")
         configure(kernel)
-        make(kernel, *(("linux",) if kernel.arch == "um" else ("bzImage", "modules")))
+        if kernel.arch == "um":
+            make(kernel, "linux")
+        else:
+            make(kernel, "vmlinux", "modules")
+            make(kernel, *UNCACHED)
 
 
 def main() -> int:

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """How the configuration of a kernel is checked."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab import kernels, paths
 from lab.kernels import unmet
 
 CONFIG = """CONFIG_SMP=y
@@ -25,3 +31,22 @@ def test_what_is_missing_is_named() -> None:
 def test_a_later_fragment_wins() -> None:
     """As it does in merge_config.sh."""
     assert not unmet("CONFIG_SMP=n\nCONFIG_SMP=y\n", CONFIG)
+
+
+def test_the_image_has_the_kernel_that_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that does not see what is included would give an older one."""
+    made = tmp_path / "made"
+    script = f'echo "$1 ${{CCACHE_DISABLE-cached}}" >>{made}'
+    for name in ("ROOT", "BUILD", "LOGS"):
+        monkeypatch.setattr(paths, name, tmp_path)
+    monkeypatch.setattr(kernels, "configure", lambda _kernel: None)
+    monkeypatch.setattr(
+        kernels, "make_command",
+        lambda _kernel, *targets: ["sh", "-c", script, "sh", " ".join(targets)],
+    )  # fmt: skip
+    kernels.build(kernels.Kernel("some", tmp_path / "tree", "obj", ()))
+    assert made.read_text(encoding="utf-8").splitlines() == [
+        "vmlinux modules cached", "bzImage 1",
+    ]  # fmt: skip
