@@ -20,7 +20,7 @@ SHOWN = (
     ("churn-", "mean_ms", "ms for an allocation of it, gaps of {} s"),
     ("churn-", "host_faults", "minor faults of the host, gaps of {} s"),
     ("counted-", "million_instructions", "million instructions a cycle, gaps of {} s"),
-    ("flush-", "seconds_done", "s until {} MiB were asked for at once"),
+    ("flush-", "seconds_done", "s until {} MiB are freed and asked for"),
     ("flush-", "percent_done", "% of the {} MiB back by then"),
     ("flush-", "seconds_95", "s until 95 % of the {} MiB asked for are back"),
     ("pieces", "redundancy", "times that freed memory is reported"),

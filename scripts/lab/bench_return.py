@@ -128,8 +128,8 @@ def watch(
 def asked(bench: Bench, variant: Variant, full_mib: int) -> Result:
     """Free memory in an idle guest and ask for it at once.
 
-    Time until the guest has done what it was asked, and until 95 % are back; and how
-    much is back when it says that it is done.
+    Time from the free until the guest has done what it was asked, and until 95 % are
+    back; and how much is back when it says that it is done.
     """
     mib = bench.mib(full_mib)
     with bench.guest(variant, f"flush-{full_mib}", mib) as guest:
@@ -137,9 +137,9 @@ def asked(bench: Bench, variant: Variant, full_mib: int) -> Result:
         time.sleep(bench.seconds(HOLD_SECONDS))
         peak = guest.rss_kib()
         enough = peak - 0.95 * mib * KIB_PER_MIB
-        guest.run(FREE_AND_WAIT)
+        command = f"{FREE_AND_WAIT}; {ASK[variant.kernel]}"
         give_up = bench.seconds(GIVE_UP_SECONDS)
-        start, done, samples = watch([guest], ASK[variant.kernel], enough, give_up)
+        start, done, samples = watch([guest], command, enough, give_up)
         samples.append((time.monotonic(), guest.rss_kib()))
     then = next(kib for at, kib in samples if at >= done)
     return {
