@@ -478,12 +478,13 @@ enum fpr_vacated fpr_vacate(struct fpr_mover *mover)
 	if (start_isolate_page_range(pfn, end, PB_ISOLATE_MODE_OTHER))
 		return FPR_VACATED_STUCK;
 	result = fpr_move_out(mover);
-	if (result == FPR_VACATED_WHOLE && !fpr_is_whole(mover)) {
-		/* What was freed before is in the lists of a CPU, perhaps. */
+	/* What was freed before is in the lists of a CPU, perhaps. */
+	if (result == FPR_VACATED_WHOLE && !fpr_is_whole(mover))
 		drain_all_pages(mover->zone);
-		if (!fpr_is_whole(mover))
-			result = FPR_VACATED_STUCK;
-	}
+	if (fpr_is_whole(mover))
+		result = FPR_VACATED_WHOLE;
+	else if (result == FPR_VACATED_WHOLE)
+		result = FPR_VACATED_STUCK;
 	undo_isolate_page_range(pfn, end);
 	return result;
 }
