@@ -27,6 +27,7 @@ IMAGE = paths.BUILD / "initramfs.gz"
 PERF_IMAGE = paths.BUILD / "initramfs-perf.gz"
 UML_IMAGE = paths.BUILD / "initramfs-uml.gz"
 BUSYBOX = Path("/bin/busybox")
+SCRIPTS = (TOOLS / "page_reporting_cold",)
 # Programs of Debian packages that run in guests.
 HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
 PERF = Path("/usr/bin/perf")
@@ -154,6 +155,9 @@ def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:
         install(root, program)
     for module in modules:
         shutil.copy(module, root / "modules")
+    for script in SCRIPTS:
+        shutil.copy(script, root / "bin")
+        (root / "bin" / script.name).chmod(0o755)
     shutil.copy(GUEST / "init", root / "init")
     (root / "init").chmod(0o755)
 
