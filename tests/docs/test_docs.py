@@ -168,6 +168,28 @@ def test_tool_follows_sysfs() -> None:
     assert columns in [line.split() for line in shown]
 
 
+def test_why_follows_sysfs() -> None:
+    """The counter of pages reads files that exist, and each of its lines is shown."""
+    tool = sources.text(sources.WHY)
+    read = set(re.findall(r'SYSFS "(\w[\w/]*)"', tool)) - {"backends"}
+    assert read and read <= sources.attributes()
+    lines = re.findall(r'^\t\{ \d, .*"([^"]+)" \},$', tool, re.MULTILINE)
+    assert len(lines) > 20
+    shown = sources.section(sources.ADMIN_GUIDE, "Where the memory is")
+    for line in lines:
+        assert re.search(rf"^ +{line} +[\d.]+ +[\d.]+$", shown, re.MULTILINE)
+
+
+def test_range_of_seconds() -> None:
+    """The guide has the range and the default of the script."""
+    script = sources.text(sources.COLD)
+    least, most = re.findall(r'"\$1" -(?:lt|gt) (\d+)', script)
+    default = re.findall(r'start "\$\{2-(\d+)\}"', script)[0]
+    assert f"from {least} to {most}" in script
+    guide = " ".join(sources.section(sources.ADMIN_GUIDE, "Cold memory").split())
+    assert f"from {least} to {most} seconds, by default {default}" in guide
+
+
 def test_boot_parameters() -> None:
     """Every parameter is where people look for it, with the code's range."""
     listing = sources.text(TREE / "Documentation/admin-guide/kernel-parameters.txt")
