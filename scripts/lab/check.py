@@ -80,7 +80,7 @@ HOSTS = re.compile(
 )
 
 # Words that codespell does not know, in small letters.
-WORDS = ("damon",)
+WORDS = ("damon", "uptodate")
 
 # Files that cannot carry a comment, or need none.
 NO_SPDX = re.compile(

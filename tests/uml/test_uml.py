@@ -76,7 +76,7 @@ def defaults(request: pytest.FixtureRequest) -> None:
     """Start each test of the shared guest with nothing to report."""
     if "guest" in request.fixturenames:
         guest = request.getfixturevalue("guest")
-        tune(guest, age_ms=0, piece_age_ms=0, enabled=1)
+        tune(guest, age_ms=0, piece_age_ms=0, consolidate_percent=0, enabled=1)
         wait_drained(guest)
         tune(guest, age_ms=500)
 

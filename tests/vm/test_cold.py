@@ -111,6 +111,28 @@ def test_cold_memory_comes_back(guest: Vm) -> None:
     assert not guest.trouble()
 
 
+@pytest.mark.parametrize("seconds", [5, 60, 86400])
+def test_time_is_kept(guest: Vm, seconds: int) -> None:
+    """So much is looked at that all memory takes that long; there is a limit."""
+    guest.run(f"page_reporting_cold start {seconds}")
+    quotas = f"{KDAMONDS}/0/contexts/0/schemes/0/quotas"
+    amount = int(guest.read(f"{quotas}/bytes"))
+    window = int(guest.read(f"{quotas}/reset_interval_ms")) / 1000
+    guest.run("page_reporting_cold stop")
+    assert amount > 0
+    assert seconds * 0.9 <= (GUEST_MIB << 20) / amount * window <= seconds * 1.2
+
+
+def test_another_user_of_damon_is_left_alone(guest: Vm) -> None:
+    """What somebody else has set up is neither stopped nor shown."""
+    guest.write(f"{KDAMONDS}/nr_kdamonds", 1)
+    for command in "start", "stop", "status":
+        said = guest.try_run(f"page_reporting_cold {command}")
+        assert said.status == 1 and "in use" in said.output
+    assert guest.read(f"{KDAMONDS}/nr_kdamonds") == "1"
+    guest.write(f"{KDAMONDS}/nr_kdamonds", 0)
+
+
 @pytest.mark.parametrize("seconds", ["4", "86401", "x", "-5", "1e9", "''"])
 def test_seconds_are_checked(guest: Vm, seconds: str) -> None:
     """A value out of range is refused, and nothing is started."""

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #define SYSFS "/sys/kernel/mm/page_reporting/"
@@ -319,7 +320,7 @@ static void add_range(FILE *file, unsigned long start, unsigned long end)
 	if (fseek(file, start * sizeof(*flags), SEEK_SET))
 		fail("/proc/kpageflags");
 	while (start < end) {
-		nr = end - start < 4096 ? end - start : 4096;
+		nr = MIN(end - start, 4096);
 		errno = EINVAL;
 		if (fread(flags, sizeof(*flags), nr, file) != nr)
 			fail("/proc/kpageflags");
@@ -349,7 +350,7 @@ static void add_all_pages(void)
 	fclose(ranges);
 	if (found)
 		return;
-	fputs("page_reporting_why: /proc/iomem shows no memory: only root may see it\n",
+	fputs("page_reporting_why: /proc/iomem shows no memory: not on this machine, or not to you\n",
 	      stderr);
 	exit(1);
 }
@@ -387,7 +388,8 @@ static void read_state(void)
 
 /*
  * Without a backend nothing is known to be pending, for nothing is reported.
- * The amount that is pending may be too large, never too small.
+ * The amount is that of now, and the pages were looked at before: who allocates
+ * and frees meanwhile is on one side or the other.
  */
 static void split_free(void)
 {
