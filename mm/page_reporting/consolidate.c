@@ -21,6 +21,7 @@
 #include <linux/ktime.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/rwsem.h>
@@ -38,6 +39,7 @@
 #include "density.h"
 #include "freelist.h"
 #include "hook.h"
+#include "policy.h"
 #include "table.h"
 #include "tracker.h"
 #include "tunables.h"
@@ -89,6 +91,9 @@ struct fpr_consolidation {
  */
 DECLARE_RWSEM(fpr_takers);
 
+/* One backend at a time: who takes memory by address is somebody else. */
+static DEFINE_MUTEX(fpr_slice_mutex);
+
 /* === Watching === */
 
 /* Free pages that are in no block of 2^@order pages. */
@@ -132,10 +137,9 @@ static struct fpr_look fpr_look_at(struct zone *zone, unsigned int order)
  * May memory of the zone be moved?  The free pages of a block that is emptied
  * cannot be allocated meanwhile, and as much holds the copies.
  */
-static bool fpr_has_memory(struct zone *zone, const struct fpr_mover *mover)
+static bool fpr_has_memory(struct zone *zone, unsigned int order)
 {
-	unsigned long mark = high_wmark_pages(zone) +
-			     2 * fpr_mover_pages(mover);
+	unsigned long mark = high_wmark_pages(zone) + (2UL << order);
 
 	return zone_page_state(zone, NR_FREE_PAGES) >
 	       mark + fpr_unusable_pages(zone);
@@ -174,6 +178,8 @@ static u32 fpr_watch_zone(struct zone *zone, unsigned int *order)
 
 		*order = fz->order;
 		wait = fpr_until_run(&fz->watch, &look);
+		if (!fpr_has_memory(zone, fz->order))
+			wait = FPR_LOOK_SELDOM;
 	}
 	rcu_read_unlock();
 	return wait;
@@ -222,7 +228,7 @@ static void fpr_end_run(struct fpr_consolidation *run,
 	if (fz) {
 		struct fpr_look look = fpr_look_at(zone, fz->order);
 
-		fpr_run_over(&fz->watch, &look, outcome);
+		fpr_run_over(&fz->watch, &look, outcome, run->made);
 	}
 	rcu_read_unlock();
 	trace_page_reporting_consolidate(zone, run->mover.order,
@@ -256,7 +262,7 @@ static bool fpr_must_end(struct fpr_consolidation *run)
 		run->since = now;
 		run->allocated = allocated;
 	}
-	return !calm || !fpr_has_memory(run->zone, &run->mover) ||
+	return !calm || !fpr_has_memory(run->zone, run->mover.order) ||
 	       fpr_has_other_order(run);
 }
 
@@ -314,6 +320,8 @@ static bool fpr_empty_source(struct fpr_consolidation *run)
 	case FPR_VACATED_STUCK:
 		run->stuck++;
 		return true;
+	case FPR_VACATED_CROWDED:
+		return true;
 	case FPR_VACATED_LATE:
 		break;
 	}
@@ -331,10 +339,12 @@ static bool fpr_move_step(struct fpr_consolidation *run)
 	    run->stuck >= FPR_STUCK_MAX)
 		return false;
 	if (fpr_is_source(mover, &split)) {
+		mover->split_begun |= split;
 		if (!fpr_empty_source(run))
 			return true;
-		mover->plan.split -= split;
 	}
+	mover->plan.split -= mover->split_begun;
+	mover->split_begun = false;
 	mover->source += pages;
 	return true;
 }
@@ -366,6 +376,7 @@ static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
 	u32 rest = FPR_LOOK_OFTEN;
 	ktime_t start;
 
+	mutex_lock(&fpr_slice_mutex);
 	get_online_mems();
 	if (down_write_trylock(&fpr_takers)) {
 		start = ktime_get();
@@ -376,6 +387,7 @@ static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
 				percent);
 	}
 	put_online_mems();
+	mutex_unlock(&fpr_slice_mutex);
 	return rest;
 }
 
@@ -390,7 +402,9 @@ static bool fpr_is_off(const struct fpr_backend *backend)
 /* Can nothing be reported at the moment?  Then what is gained is of no use. */
 static bool fpr_is_idle(const struct fpr_backend *backend)
 {
-	return READ_ONCE(backend->backoff) || !fpr_unbacked_room(backend);
+	return fpr_backoff_left(READ_ONCE(backend->backoff),
+				READ_ONCE(backend->retry_at), jiffies) ||
+	       !fpr_unbacked_room(backend);
 }
 
 static void fpr_consolidate(struct work_struct *work)
@@ -410,7 +424,8 @@ static void fpr_consolidate(struct work_struct *work)
 		delay = fpr_watch_zones(run);
 	if (run->zone)
 		delay = fpr_run_slice(run, percent);
-	queue_delayed_work(run->backend->consolidation_wq, &run->work, delay);
+	/* A pass may have woken it while it was at work. */
+	mod_delayed_work(run->backend->consolidation_wq, &run->work, delay);
 }
 
 /* === For the life cycle of a backend === */

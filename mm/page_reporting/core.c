@@ -9,6 +9,7 @@
  * Lock order:
  *
  *	fpr_flush_mutex
+ *	fpr_slice_mutex: a slice of consolidation
  *	mem_hotplug_lock
  *	    fpr_takers: what consolidation has isolated
  *	    fpr_mutex: fpr_backends, fpr_table, the order, directories in sysfs
@@ -215,6 +216,14 @@ static void fpr_disable_hooks(const struct page_reporting_dev_info *prdev)
 	static_branch_dec(&page_reporting_enabled);
 }
 
+/* The hook may go on to arm the timer; from here on that is ignored. */
+static void fpr_stop_work(struct fpr_backend *backend)
+{
+	timer_shutdown_sync(&backend->timer);
+	cancel_work_sync(&backend->work);
+	fpr_consolidation_end(backend);
+}
+
 /**
  * page_reporting_register() - start reporting free blocks through a backend
  * @prdev:	backend, see struct page_reporting_dev_info
@@ -253,7 +262,9 @@ int page_reporting_register(struct page_reporting_dev_info *prdev)
 	mutex_unlock(&fpr_mutex);
 	put_online_mems();
 	if (err) {
+		fpr_stop_work(backend);
 		fpr_disable_hooks(prdev);
+		fpr_end_wakeup(backend);
 		fpr_backend_destroy(backend);
 	}
 	return err;
@@ -311,10 +322,7 @@ void page_reporting_unregister(struct page_reporting_dev_info *prdev)
 
 	if (!backend)
 		return;
-	/* The hook may go on to arm the timer; from here on that is ignored. */
-	timer_shutdown_sync(&backend->timer);
-	cancel_work_sync(&backend->work);
-	fpr_consolidation_end(backend);
+	fpr_stop_work(backend);
 	fpr_end_removal(backend);
 	fpr_end_wakeup(backend);
 	trace_page_reporting_unregister(backend->name, backend->order);

@@ -179,12 +179,14 @@ u32 fpr_until_run(struct fpr_watch *watch, const struct fpr_look *look)
 
 /*
  * A run has ended.  One in vain delays the next, ever longer.  One that was cut
- * off says nothing of what can be gained: the next one goes on when it is calm.
+ * off says nothing of what can be gained: the next one goes on when it is calm,
+ * but it cost something, so it has to wait as well if nothing was @made whole.
  */
 void fpr_run_over(struct fpr_watch *watch, const struct fpr_look *look,
-		  enum fpr_outcome outcome)
+		  enum fpr_outcome outcome, bool made)
 {
-	if (outcome == FPR_RUN_IN_VAIN)
+	if (outcome == FPR_RUN_IN_VAIN ||
+	    (outcome == FPR_RUN_CUT_OFF && !made))
 		watch->wait = min(watch->wait * 2, FPR_RUN_WAIT_MAX);
 	else if (outcome == FPR_RUN_WORTH_IT)
 		watch->wait = 0;
@@ -200,5 +202,6 @@ u32 fpr_rest(u64 busy_ns, unsigned int percent)
 {
 	u64 rest_ns = div_u64(busy_ns * (100 - percent), percent);
 
-	return max_t(u32, nsecs_to_jiffies(rest_ns), 1);
+	/* Up to a jiffy of the wait is over when it begins. */
+	return nsecs_to_jiffies(rest_ns + TICK_NSEC - 1) + 1;
 }

@@ -41,10 +41,11 @@
 #define FPR_ROOM_PAGES		256
 
 /*
- * More than this is not taken off the free lists at once.  It is enough to find
- * room for a large folio where there is some.
+ * More entries than this are not taken off the free lists at once, nor more than
+ * have the size of a block.  It is enough to find a place for a large folio where
+ * there is one.
  */
-#define FPR_ROOM_MAX		(8 * FPR_ROOM_ENTRIES)
+#define FPR_ROOM_MAX		(8U * FPR_ROOM_ENTRIES)
 
 /* Every slice looks at so many parts of blocks, so that it gets on. */
 #define FPR_ROOM_STEPS		64
@@ -69,7 +70,7 @@ void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 	mover->source = round_up(zone->zone_start_pfn, fpr_mover_pages(mover));
 	fpr_first_target(mover);
 	for (i = 0; i < NR_PAGE_ORDERS; i++)
-		INIT_LIST_HEAD(&mover->room[i]);
+		INIT_LIST_HEAD(&mover->room[i].entries);
 }
 
 /* === What is in a block === */
@@ -88,7 +89,7 @@ static unsigned long fpr_count_folio(struct page *page, struct fpr_fill *fill)
 		return 1;
 	order = folio_order(folio);
 	if (folio_test_lru(folio) && !folio_test_unevictable(folio) &&
-	    order < pageblock_order)
+	    !folio_maybe_dma_pinned(folio) && order < pageblock_order)
 		fill->used += 1UL << order;
 	else
 		fill->fixed = true;
@@ -149,6 +150,24 @@ bool fpr_survey_block(const struct fpr_mover *mover, unsigned long pfn,
 
 /* === Room to move to === */
 
+static void fpr_add_room(struct fpr_mover *mover, struct page *page,
+			 unsigned int order)
+{
+	list_add_tail(&page->lru, &mover->room[order].entries);
+	mover->room[order].nr++;
+	mover->nr_room++;
+	mover->room_pages += 1UL << order;
+}
+
+static void fpr_remove_room(struct fpr_mover *mover, struct page *page,
+			    unsigned int order)
+{
+	list_del(&page->lru);
+	mover->room[order].nr--;
+	mover->nr_room--;
+	mover->room_pages -= 1UL << order;
+}
+
 /* Is some of it with the hypervisor, as pieces?  They are left there. */
 static bool fpr_has_reported_pieces(struct fpr_zone *fz,
 				    const struct fpr_range *entry)
@@ -172,9 +191,7 @@ static bool fpr_take_entry(struct fpr_mover *mover, struct fpr_zone *fz,
 	/* Fails if the zone has become short of memory. */
 	if (!__isolate_free_page(page, order))
 		return false;
-	list_add_tail(&page->lru, &mover->room[order]);
-	mover->nr_room++;
-	mover->room_pages += entry.nr_pages;
+	fpr_add_room(mover, page, order);
 	return true;
 }
 
@@ -251,7 +268,7 @@ static struct page *fpr_find_entry(struct fpr_mover *mover, unsigned int *order)
 {
 	for (; *order < mover->order; ++*order) {
 		struct page *page =
-			list_first_entry_or_null(&mover->room[*order],
+			list_first_entry_or_null(&mover->room[*order].entries,
 						 struct page, lru);
 
 		if (page)
@@ -264,13 +281,10 @@ static struct page *fpr_find_entry(struct fpr_mover *mover, unsigned int *order)
 static void fpr_cut_entry(struct fpr_mover *mover, struct page *page,
 			  unsigned int from, unsigned int order)
 {
-	list_del(&page->lru);
-	mover->nr_room--;
-	mover->room_pages -= 1UL << order;
+	fpr_remove_room(mover, page, from);
 	while (from > order) {
 		from--;
-		list_add(&page[1UL << from].lru, &mover->room[from]);
-		mover->nr_room++;
+		fpr_add_room(mover, &page[1UL << from], from);
 	}
 }
 
@@ -300,21 +314,25 @@ static void fpr_unused_place(struct folio *dst, unsigned long data)
 }
 
 /*
- * The block or piece at @pfn may have become whole with what was returned, of
- * which the hook hears nothing.
+ * Blocks or pieces may have become whole with what was returned, or have been
+ * looked at while it was not free, of which the hook hears nothing.
  */
-static void fpr_note_returned(struct fpr_zone *fz, unsigned long pfn)
+static void fpr_note_returned(struct fpr_zone *fz,
+			      const struct fpr_range *entry)
 {
-	struct page *buddy = fpr_find_buddy(fz, pfn);
+	struct page *buddy = fpr_find_buddy(fz, entry->pfn);
 	struct fpr_range range = {
-		.pfn = round_down(pfn, fpr_block_pages(fz)),
-		.nr_pages = fpr_block_pages(fz),
+		.pfn = round_down(entry->pfn, fpr_block_pages(fz)),
+		.nr_pages = max(entry->nr_pages, fpr_block_pages(fz)),
 	};
 
 	if (!buddy || buddy_order(buddy) >= fz->end_order)
 		return;
 	fpr_mark_pending(fz, &range, jiffies);
-	fpr_wake(fz);
+	if (fz->end_order < NR_PAGE_ORDERS)
+		fpr_wake_in(fz, READ_ONCE(fpr_tunables.piece_age_ms));
+	else
+		fpr_wake(fz);
 }
 
 /* Put an entry of the room back on the free lists. */
@@ -326,13 +344,13 @@ static void fpr_return_entry(struct fpr_mover *mover, struct page *page,
 	};
 	struct fpr_zone *fz = fpr_zone_get_locked(mover->zone);
 
-	list_del(&page->lru);
+	fpr_remove_room(mover, page, order);
 	fpr_putback(&entry);
 	if (!fz)
 		return;
-	fpr_note_returned(fz, entry.pfn);
+	fpr_note_returned(fz, &entry);
 	if (fz->pieces)
-		fpr_note_returned(fz->pieces, entry.pfn);
+		fpr_note_returned(fz->pieces, &entry);
 }
 
 /*
@@ -349,7 +367,8 @@ void fpr_return_room(struct fpr_mover *mover)
 	mover->filling = false;
 	spin_lock_irq(&mover->zone->lock);
 	for (order = 0; order < mover->order; order++)
-		list_for_each_entry_safe(page, next, &mover->room[order], lru) {
+		list_for_each_entry_safe(page, next,
+					 &mover->room[order].entries, lru) {
 			fpr_return_entry(mover, page, order);
 			if (++work % FPR_ROOM_ENTRIES)
 				continue;
@@ -358,8 +377,6 @@ void fpr_return_room(struct fpr_mover *mover)
 			spin_lock_irq(&mover->zone->lock);
 		}
 	spin_unlock_irq(&mover->zone->lock);
-	mover->nr_room = 0;
-	mover->room_pages = 0;
 }
 
 /* === Emptying a block === */
@@ -369,27 +386,48 @@ static bool fpr_is_late(const struct fpr_mover *mover)
 	return ktime_after(ktime_get(), mover->deadline);
 }
 
-/* Is there room for @cc, the largest folio of which has 2^@largest pages? */
-static bool fpr_has_room(struct fpr_mover *mover,
-			 const struct compact_control *cc, unsigned int largest)
+/*
+ * Is there a place for each folio?  Of each order there have to be enough entries
+ * that are as large or larger: then none has to be split.
+ */
+static bool fpr_has_room(const struct fpr_mover *mover,
+			 const unsigned int *folios)
 {
-	return mover->room_pages >= cc->nr_migratepages &&
-	       fpr_find_entry(mover, &largest);
+	unsigned long have = 0, needed = 0;
+	unsigned int order = mover->order;
+
+	while (order-- > 0) {
+		have += (unsigned long)mover->room[order].nr << order;
+		needed += (unsigned long)folios[order] << order;
+		if (have < needed)
+			return false;
+	}
+	return true;
+}
+
+/* Has so much been taken off the free lists that no more should be? */
+static bool fpr_is_crowded(const struct fpr_mover *mover,
+			   const struct compact_control *cc)
+{
+	return mover->nr_room >= max(FPR_ROOM_MAX, cc->nr_migratepages) ||
+	       mover->room_pages >= fpr_mover_pages(mover);
 }
 
 /* Find room for what is to be moved, as long as nothing of it is unmapped. */
 static enum fpr_vacated fpr_prepare_room(struct fpr_mover *mover,
 					 const struct compact_control *cc)
 {
-	unsigned int largest = 0, steps = 0;
+	unsigned int folios[NR_PAGE_ORDERS] = {}, steps = 0;
 	struct folio *folio;
 
 	list_for_each_entry(folio, &cc->migratepages, lru)
-		largest = max(largest, folio_order(folio));
-	while (!fpr_has_room(mover, cc, largest)) {
+		folios[folio_order(folio)]++;
+	while (!fpr_has_room(mover, folios)) {
 		if (++steps > FPR_ROOM_STEPS && fpr_is_late(mover))
 			return FPR_VACATED_LATE;
-		if (mover->nr_room >= FPR_ROOM_MAX || !fpr_find_room(mover))
+		if (fpr_is_crowded(mover, cc))
+			return FPR_VACATED_CROWDED;
+		if (!fpr_find_room(mover))
 			return FPR_VACATED_STUCK;
 	}
 	return FPR_VACATED_WHOLE;
@@ -440,6 +478,8 @@ static enum fpr_vacated fpr_move_out(struct fpr_mover *mover)
 		bool failed;
 
 		cc.nr_migratepages = 0;
+		/* Or it would collect all of the block at once. */
+		cc.contended = false;
 		failed = isolate_migratepages_range(&cc, cc.migrate_pfn, end);
 		if (!list_empty(&cc.migratepages))
 			result = fpr_move_collected(mover, &cc);

@@ -16,7 +16,18 @@
 enum fpr_vacated {
 	FPR_VACATED_WHOLE,	/* it is free as a whole */
 	FPR_VACATED_STUCK,	/* something stays in it */
+	FPR_VACATED_CROWDED,	/* there was room, but for smaller folios */
 	FPR_VACATED_LATE,	/* the slice was over */
+};
+
+/**
+ * struct fpr_room - free list entries of one order
+ * @entries:	the entries, linked through page->lru
+ * @nr:		how many these are
+ */
+struct fpr_room {
+	struct list_head entries;
+	unsigned int nr;
 };
 
 /**
@@ -26,6 +37,7 @@ enum fpr_vacated {
  * @plan:	which to empty
  * @deadline:	when the slice is over
  * @source:	block that is being emptied
+ * @split_begun: it was begun as one of the class that is split
  * @second:	the second time that blocks are gone through to be filled
  * @target:	block that was filled last; those above it have been
  * @filling:	it still is being filled
@@ -42,12 +54,13 @@ struct fpr_mover {
 	struct fpr_plan plan;
 	ktime_t deadline;
 	unsigned long source;
+	bool split_begun;
 	bool second;
 	unsigned long target;
 	bool filling;
 	unsigned long at;
 	bool full;
-	struct list_head room[NR_PAGE_ORDERS];
+	struct fpr_room room[NR_PAGE_ORDERS];
 	unsigned int nr_room;
 	unsigned long room_pages;
 	unsigned long moved;

@@ -343,7 +343,7 @@ static void test_not_again(struct kunit *test)
 	u32 again;
 
 	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
 	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
 	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT_MAX);
 	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT_MAX + FPR_LOOK_SELDOM);
@@ -357,7 +357,7 @@ static void test_again_for_more(struct kunit *test)
 	u32 again;
 
 	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
 	look.fragments += look.threshold;
 	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
 	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT);
@@ -372,7 +372,7 @@ static void test_again_for_new(struct kunit *test)
 	u32 again;
 
 	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
 	look.fragments -= look.threshold;
 	look.now += FPR_LOOK_SELDOM;
 	fpr_until_run(&watch, &look);
@@ -390,12 +390,12 @@ static void test_in_vain(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 10; i++) {
-		fpr_run_over(&watch, &look, FPR_RUN_IN_VAIN);
+		fpr_run_over(&watch, &look, FPR_RUN_IN_VAIN, false);
 		wait = min(wait * 2, FPR_RUN_WAIT_MAX);
 		KUNIT_EXPECT_EQ(test, watch.wait, wait);
 	}
 	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT_MAX);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT);
+	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
 	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT);
 }
 
@@ -406,11 +406,18 @@ static void test_cut_off(struct kunit *test)
 	struct fpr_look look = quiet_look(&watch);
 	u32 again;
 
-	fpr_run_over(&watch, &look, FPR_RUN_CUT_OFF);
+	fpr_run_over(&watch, &look, FPR_RUN_CUT_OFF, true);
 	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT);
 	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
 	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT);
 	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT + FPR_LOOK_SELDOM);
+
+	/* Unless it is for nothing again and again. */
+	fpr_run_over(&watch, &look, FPR_RUN_CUT_OFF, false);
+	KUNIT_EXPECT_EQ(test, watch.wait, 2 * FPR_RUN_WAIT);
+	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
+	KUNIT_EXPECT_GE(test, again, 2 * FPR_RUN_WAIT);
+	KUNIT_EXPECT_LE(test, again, 2 * FPR_RUN_WAIT + FPR_LOOK_SELDOM);
 }
 
 /* A burst is one however long the zone was not looked at. */
@@ -424,7 +431,7 @@ static void test_burst(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fpr_calm(most * 4, 3600 * HZ));
 }
 
-/* The share of a CPU is kept, up to a jiffy. */
+/* No more than the share of a CPU, though a part of the first jiffy is over. */
 static void test_rest(struct kunit *test)
 {
 	static const u64 busy_ms[] = { 0, 1, 4, 10, 100, 3000 };
@@ -432,12 +439,13 @@ static void test_rest(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(busy_ms); i++) {
 		for (percent = 1; percent <= 100; percent++) {
-			u32 rest = fpr_rest(busy_ms[i] * NSEC_PER_MSEC, percent);
-			u64 exact = busy_ms[i] * (100 - percent) * HZ;
+			u64 busy = busy_ms[i] * NSEC_PER_MSEC;
+			u64 least = div_u64(busy * (100 - percent), percent);
+			u64 rest = fpr_rest(busy, percent);
 
-			exact = div_u64(exact, percent * MSEC_PER_SEC);
-			KUNIT_EXPECT_GE(test, rest, max_t(u64, exact, 1));
-			KUNIT_EXPECT_LE(test, rest, exact + 1);
+			KUNIT_EXPECT_GE(test, (rest - 1) * TICK_NSEC, least);
+			KUNIT_EXPECT_LE(test, rest * TICK_NSEC,
+					least + 2 * TICK_NSEC);
 		}
 	}
 }

@@ -385,9 +385,10 @@ static void take_room(struct kunit *test, struct fpr_mover *mover,
 	taken = PageBuddy(page) && !buddy_order(page) &&
 		__isolate_free_page(page, 0);
 	if (taken)
-		list_add(&page->lru, &mover->room[0]);
+		list_add(&page->lru, &mover->room[0].entries);
 	spin_unlock_irq(&mover->zone->lock);
 	KUNIT_ASSERT_TRUE(test, taken);
+	mover->room[0].nr = 1;
 	mover->nr_room = 1;
 	mover->room_pages = 1;
 }
