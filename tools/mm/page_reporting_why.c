@@ -350,7 +350,7 @@ static void add_all_pages(void)
 	fclose(ranges);
 	if (found)
 		return;
-	fputs("page_reporting_why: /proc/iomem shows no memory: not on this machine, or not to you\n",
+	fputs("page_reporting_why: /proc/iomem shows no memory, or not to you\n",
 	      stderr);
 	exit(1);
 }
