@@ -45,6 +45,8 @@ def test_damage_is_noticed(boot: Boot) -> None:
     """A backend that reports a page in use makes the integrity program fail."""
     with boot("broken-backend") as vm:
         be_aggressive(vm)
+        # The victim stays where it is.
+        tune(vm, consolidate_percent=0)
         unbind(vm)
         assert backend(vm) == "none"
         vm.run("insmod /modules/broken_backend.ko")
