@@ -43,7 +43,6 @@
 #include "table.h"
 #include "tracker.h"
 #include "tunables.h"
-#include "unbacked.h"
 #include "vacate.h"
 
 /* A program that wants the processor waits for no longer than for another. */
@@ -391,10 +390,15 @@ static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
 	return rest;
 }
 
-/* Is nothing to be reported?  Who changes that wakes this again. */
+/*
+ * Is nothing to be reported, or is it not worth it?  Who changes that wakes this
+ * again.  Where memory has to be restored, a block that is made whole is paid for
+ * twice: by moving what is in it, and when it is needed again.
+ */
 static bool fpr_is_off(const struct fpr_backend *backend)
 {
-	return !READ_ONCE(fpr_tunables.consolidate_percent) ||
+	return backend->restores ||
+	       !READ_ONCE(fpr_tunables.consolidate_percent) ||
 	       !READ_ONCE(fpr_tunables.enabled) || fpr_paused() ||
 	       READ_ONCE(backend->stopping) || READ_ONCE(backend->error);
 }
@@ -403,8 +407,7 @@ static bool fpr_is_off(const struct fpr_backend *backend)
 static bool fpr_is_idle(const struct fpr_backend *backend)
 {
 	return fpr_backoff_left(READ_ONCE(backend->backoff),
-				READ_ONCE(backend->retry_at), jiffies) ||
-	       !fpr_unbacked_room(backend);
+				READ_ONCE(backend->retry_at), jiffies);
 }
 
 static void fpr_consolidate(struct work_struct *work)
