@@ -391,14 +391,14 @@ static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
 }
 
 /*
- * Is nothing to be reported, or is it not worth it?  Who changes that wakes this
- * again.  Where memory has to be restored, a block that is made whole is paid for
+ * Is nothing to be reported, or is it not worth it?  Who changes that, or the
+ * @percent of a CPU that may be taken, wakes this again.  Where memory has to be restored, a block that is made whole is paid for
  * twice: by moving what is in it, and when it is needed again.
  */
-static bool fpr_is_off(const struct fpr_backend *backend)
+static bool fpr_is_off(const struct fpr_backend *backend,
+		       unsigned int percent)
 {
-	return backend->restores ||
-	       !READ_ONCE(fpr_tunables.consolidate_percent) ||
+	return !percent || backend->restores ||
 	       !READ_ONCE(fpr_tunables.enabled) || fpr_paused() ||
 	       READ_ONCE(backend->stopping) || READ_ONCE(backend->error);
 }
@@ -415,7 +415,7 @@ static void fpr_consolidate(struct work_struct *work)
 	struct fpr_consolidation *run =
 		container_of(work, struct fpr_consolidation, work.work);
 	unsigned int percent = READ_ONCE(fpr_tunables.consolidate_percent);
-	bool off = fpr_is_off(run->backend);
+	bool off = fpr_is_off(run->backend, percent);
 	bool idle = fpr_is_idle(run->backend);
 	u32 delay = FPR_LOOK_SELDOM;
 
@@ -452,7 +452,9 @@ bool fpr_consolidation_init(struct fpr_backend *backend)
 /* Watch the zones of a backend, if that is wanted, and if it does not yet. */
 void fpr_consolidation_wake(struct fpr_backend *backend)
 {
-	if (!fpr_is_off(backend))
+	unsigned int percent = READ_ONCE(fpr_tunables.consolidate_percent);
+
+	if (!fpr_is_off(backend, percent))
 		queue_delayed_work(backend->consolidation_wq,
 				   &backend->consolidation->work,
 				   FPR_LOOK_OFTEN);
