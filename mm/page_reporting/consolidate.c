@@ -360,7 +360,7 @@ static void fpr_go_on(struct fpr_consolidation *run)
 	do {
 		more = run->moving ? fpr_move_step(run) : fpr_survey_step(run);
 		cond_resched();
-	} while (more && ktime_before(ktime_get(), run->mover.deadline));
+	} while (more && !fpr_is_late(&run->mover));
 	fpr_return_room(&run->mover);
 	if (!more)
 		fpr_end_run(run, fpr_outcome(run));
@@ -392,8 +392,9 @@ static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
 
 /*
  * Is nothing to be reported, or is it not worth it?  Who changes that, or the
- * @percent of a CPU that may be taken, wakes this again.  Where memory has to be restored, a block that is made whole is paid for
- * twice: by moving what is in it, and when it is needed again.
+ * @percent of a CPU that may be taken, wakes this again.  Where memory has to be
+ * restored, a block that is made whole is paid for twice: by moving what is in
+ * it, and when it is needed again.
  */
 static bool fpr_is_off(const struct fpr_backend *backend,
 		       unsigned int percent)

@@ -57,6 +57,7 @@ static void fpr_first_target(struct fpr_mover *mover)
 				   fpr_mover_pages(mover));
 }
 
+/* @order is that of a pageblock at least. */
 void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 		    unsigned int order)
 {
@@ -64,7 +65,7 @@ void fpr_mover_init(struct fpr_mover *mover, struct zone *zone,
 
 	*mover = (struct fpr_mover){
 		.zone = zone,
-		.order = max(order, pageblock_order),
+		.order = order,
 		.deadline = KTIME_MAX,
 	};
 	mover->source = round_up(zone->zone_start_pfn, fpr_mover_pages(mover));
@@ -189,7 +190,7 @@ static bool fpr_take_entry(struct fpr_mover *mover, struct fpr_zone *fz,
 	    fpr_has_reported_pieces(fz, &entry))
 		return true;
 	/* Fails if the zone has become short of memory. */
-	if (!__isolate_free_page(page, order))
+	if (!fpr_isolate(page, order))
 		return false;
 	fpr_add_room(mover, page, order);
 	return true;
@@ -380,11 +381,6 @@ void fpr_return_room(struct fpr_mover *mover)
 }
 
 /* === Emptying a block === */
-
-static bool fpr_is_late(const struct fpr_mover *mover)
-{
-	return ktime_after(ktime_get(), mover->deadline);
-}
 
 /*
  * Is there a place for each folio?  Of each order there have to be enough entries

@@ -78,4 +78,10 @@ static inline unsigned long fpr_mover_pages(const struct fpr_mover *mover)
 	return 1UL << mover->order;
 }
 
+/* Is the slice over? */
+static inline bool fpr_is_late(const struct fpr_mover *mover)
+{
+	return ktime_after(ktime_get(), mover->deadline);
+}
+
 #endif /* _MM_PAGE_REPORTING_VACATE_H */
