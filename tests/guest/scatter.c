@@ -31,11 +31,6 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void on_end(int signal)
-{
-	(void)signal;
-}
-
 /* Each page has another content. */
 static unsigned long content(size_t at)
 {
@@ -71,9 +66,9 @@ static size_t damaged(char *memory, size_t bytes, size_t piece)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = on_end };
 	size_t bytes, bad, piece = PAGE;
-	unsigned int seconds = 0;
+	struct timespec time = { 0, 0 };
+	sigset_t end;
 	char *memory;
 	int option;
 
@@ -81,7 +76,7 @@ int main(int argc, char **argv)
 		if (option == 'k')
 			piece = strtoul(optarg, NULL, 10) * 1024;
 		else if (option == 's')
-			seconds = strtoul(optarg, NULL, 10);
+			time.tv_sec = strtoul(optarg, NULL, 10);
 		else
 			usage();
 	}
@@ -98,14 +93,15 @@ int main(int argc, char **argv)
 		fail("scatter: madvise");
 	scatter(memory, bytes, piece);
 
-	if (sigaction(SIGTERM, &action, NULL))
-		fail("scatter: sigaction");
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &end, NULL))
+		fail("scatter: sigprocmask");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("scattered");
-	if (seconds)
-		sleep(seconds);
-	else
-		pause();
+	while (sigtimedwait(&end, NULL, time.tv_sec ? &time : NULL) < 0 &&
+	       errno == EINTR)
+		;
 	bad = damaged(memory, bytes, piece);
 	if (bad)
 		printf("damaged: %zu pages\n", bad);

@@ -335,44 +335,52 @@ static void test_waits_for_fragments(struct kunit *test)
 			FPR_LOOK_SELDOM + FPR_CALM_TIME);
 }
 
+/* A zone as it is looked at when a run that was worth it has just ended. */
+static struct fpr_look look_after_run(struct fpr_watch *watch)
+{
+	struct fpr_look look = quiet_look(watch);
+
+	look_for(watch, &look, 60 * HZ, 0);
+	fpr_run_over(watch, &look, FPR_RUN_WORTH_IT, true);
+	return look;
+}
+
+/* The next run comes after this time, or with the first look after that. */
+static void expect_next_run(struct kunit *test, struct fpr_watch *watch,
+			    struct fpr_look *look, u32 wait)
+{
+	u32 again = look_for(watch, look, 2 * FPR_RUN_WAIT_MAX, 0);
+
+	KUNIT_EXPECT_GE(test, again, wait);
+	KUNIT_EXPECT_LE(test, again, wait + FPR_LOOK_SELDOM);
+}
+
 /* What a run has left is tried again after a long time only. */
 static void test_not_again(struct kunit *test)
 {
 	struct fpr_watch watch;
-	struct fpr_look look = quiet_look(&watch);
-	u32 again;
+	struct fpr_look look = look_after_run(&watch);
 
-	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
-	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
-	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT_MAX);
-	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT_MAX + FPR_LOOK_SELDOM);
+	expect_next_run(test, &watch, &look, FPR_RUN_WAIT_MAX);
 }
 
 /* More of it is reason enough, but not at once. */
 static void test_again_for_more(struct kunit *test)
 {
 	struct fpr_watch watch;
-	struct fpr_look look = quiet_look(&watch);
-	u32 again;
+	struct fpr_look look = look_after_run(&watch);
 
-	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
 	look.fragments += look.threshold;
-	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
-	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT);
-	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT + FPR_LOOK_SELDOM);
+	expect_next_run(test, &watch, &look, FPR_RUN_WAIT);
 }
 
 /* So is as much as before, if it was used in between. */
 static void test_again_for_new(struct kunit *test)
 {
 	struct fpr_watch watch;
-	struct fpr_look look = quiet_look(&watch);
+	struct fpr_look look = look_after_run(&watch);
 	u32 again;
 
-	look_for(&watch, &look, 60 * HZ, 0);
-	fpr_run_over(&watch, &look, FPR_RUN_WORTH_IT, true);
 	look.fragments -= look.threshold;
 	look.now += FPR_LOOK_SELDOM;
 	fpr_until_run(&watch, &look);
@@ -404,20 +412,15 @@ static void test_cut_off(struct kunit *test)
 {
 	struct fpr_watch watch;
 	struct fpr_look look = quiet_look(&watch);
-	u32 again;
 
 	fpr_run_over(&watch, &look, FPR_RUN_CUT_OFF, true);
 	KUNIT_EXPECT_EQ(test, watch.wait, FPR_RUN_WAIT);
-	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
-	KUNIT_EXPECT_GE(test, again, FPR_RUN_WAIT);
-	KUNIT_EXPECT_LE(test, again, FPR_RUN_WAIT + FPR_LOOK_SELDOM);
+	expect_next_run(test, &watch, &look, FPR_RUN_WAIT);
 
 	/* Unless it is for nothing again and again. */
 	fpr_run_over(&watch, &look, FPR_RUN_CUT_OFF, false);
 	KUNIT_EXPECT_EQ(test, watch.wait, 2 * FPR_RUN_WAIT);
-	again = look_for(&watch, &look, 2 * FPR_RUN_WAIT_MAX, 0);
-	KUNIT_EXPECT_GE(test, again, 2 * FPR_RUN_WAIT);
-	KUNIT_EXPECT_LE(test, again, 2 * FPR_RUN_WAIT + FPR_LOOK_SELDOM);
+	expect_next_run(test, &watch, &look, 2 * FPR_RUN_WAIT);
 }
 
 /* A burst is one however long the zone was not looked at. */

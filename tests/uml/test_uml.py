@@ -19,6 +19,7 @@ from reporting import (
     backend,
     meminfo_kib,
     retain_nothing,
+    start_scatter,
     stat,
     tunable,
     tune,
@@ -120,8 +121,7 @@ def test_flush_returns_all(guest: Uml) -> None:
 def test_pieces_return(guest: Uml) -> None:
     """Memory that is free between pages in use returns, if that is asked for."""
     kept_kib = USED_MIB << 9
-    guest.run(f"scatter -k 1024 {USED_MIB} >/tmp/scatter 2>&1 &")
-    wait_until(lambda: "scattered" in guest.read("/tmp/scatter"), "memory scattered")
+    start_scatter(guest, USED_MIB, 1024)
     wait_drained(guest)
     whole = guest.host_kib()
     tune(guest, piece_age_ms=100)

@@ -105,6 +105,14 @@ def wait_drained(vm: Guest) -> None:
     wait_until(lambda: unreported_kib(vm) <= SMALL_FREES_KIB, "nothing pending")
 
 
+def start_scatter(vm: Guest, mib: int, kib: int = 4) -> None:
+    """Have a program hold every other piece of so much memory."""
+    vm.run(f"scatter -k {kib} {mib} >/tmp/scatter.out 2>&1 &")
+    wait_until(
+        lambda: "scattered" in vm.read("/tmp/scatter.out"), "memory scattered", 300
+    )
+
+
 def free_kib(vm: Guest) -> int:
     """Return the guest's free memory, that in the per-CPU lists included.
 

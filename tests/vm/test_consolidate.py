@@ -8,7 +8,7 @@ import time
 
 from conftest import Boot
 from lab.vm import Vm
-from reporting import SYSFS, stat, tune, wait_drained, wait_until
+from reporting import SYSFS, start_scatter, stat, tune, wait_drained, wait_until
 
 KIB_PER_MIB = 1024
 SCATTERED_MIB = 1024
@@ -22,10 +22,7 @@ SETTLED_SECONDS = 15
 def scatter(vm: Vm) -> None:
     """Have a program hold every other page of its memory, and nothing made whole."""
     tune(vm, consolidate_percent=0)
-    vm.run(f"scatter {SCATTERED_MIB} >/tmp/scatter.out 2>&1 &")
-    wait_until(
-        lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
-    )
+    start_scatter(vm, SCATTERED_MIB)
     wait_drained(vm)
     vm.write(f"{SYSFS}/flush", 1)
 
@@ -79,14 +76,6 @@ def test_not_while_it_works(boot: Boot) -> None:
         end_scatter(vm)
 
 
-def scattered_over(vm: Vm, mib: int) -> None:
-    """Have a program hold every other page of so much memory."""
-    vm.run(f"scatter {mib} >/tmp/scatter.out 2>&1 &")
-    wait_until(
-        lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
-    )
-
-
 # Each takes memory away, by address or by moving what is in it, and brings it back.
 TAKERS = {
     "offline": "echo offline >$block; echo online_movable >$block",
@@ -120,7 +109,7 @@ def test_others_move_memory_as_well(boot: Boot) -> None:
         vm.add_dimm("dimm", 1024)
         wait_until(lambda: vm.try_run(f"{BLOCK}; test -e $block").status == 0, "it")
         tune(vm, consolidate_percent=100)
-        scattered_over(vm, 700)
+        start_scatter(vm, 700)
         wait_until(lambda: stat(vm, "moved_kb") > 0, "the run begins")
         run_takers(vm)
         end_scatter(vm)

@@ -17,6 +17,7 @@ from reporting import (
     SYSFS,
     retain_nothing,
     in_use,
+    start_scatter,
     stat,
     tune,
     wait_drained,
@@ -89,8 +90,7 @@ def test_small_entries_do_not_spoil_large_ones(
         # All that is free side by side may be in one entry.
         tune(vm, enabled=0, **settings)
         # Of each piece of 3 MiB that is free, a part is a whole huge page.
-        vm.run("scatter -k 3072 600 >/tmp/scatter 2>&1 &")
-        wait_until(lambda: "scattered" in vm.read("/tmp/scatter"), "it scattered")
+        start_scatter(vm, 600, 3072)
         tune(vm, enabled=1)
         settle(vm)
         assert whole_free_kib(vm) >= 200 * KIB_PER_MIB, "nothing to look at"

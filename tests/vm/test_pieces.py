@@ -7,7 +7,7 @@ import re
 
 from conftest import Boot
 from lab.vm import Vm
-from reporting import SYSFS, tunable, tune, wait_drained, wait_until
+from reporting import SYSFS, start_scatter, tunable, tune, wait_drained, wait_until
 
 KIB_PER_MIB = 1024
 SCATTERED_MIB = 1024
@@ -17,18 +17,15 @@ SECOND_PFN = (4 << 30) + (128 << 20) >> 12  # of the second memory module
 FREE_KIB = SCATTERED_MIB * KIB_PER_MIB // 2
 
 
-def start_scatter(vm: Vm, mib: int) -> None:
+def hold_pieces(vm: Vm, mib: int) -> None:
     """Have a program hold every other piece of its memory, where it is."""
     tune(vm, consolidate_percent=0)
-    vm.run(f"scatter -k {PIECE_KIB} {mib} >/tmp/scatter.out 2>&1 &")
-    wait_until(
-        lambda: "scattered" in vm.run("cat /tmp/scatter.out"), "memory scattered", 300
-    )
+    start_scatter(vm, mib, PIECE_KIB)
 
 
 def scatter(vm: Vm) -> None:
     """Scatter memory, and have all reported that can be without pieces."""
-    start_scatter(vm, SCATTERED_MIB)
+    hold_pieces(vm, SCATTERED_MIB)
     wait_drained(vm)
     # what can be reported without pieces, per-CPU lists included
     vm.write(f"{SYSFS}/flush", 1)
@@ -76,7 +73,7 @@ def test_memory_comes(boot: Boot) -> None:
         tune(vm, order=BLOCK_PAGES.bit_length() - 1, piece_age_ms=60000)
         vm.add_dimm("first", 128)
         vm.add_dimm("second", 128)
-        start_scatter(vm, 700)
+        hold_pieces(vm, 700)
         vm.write("/sys/kernel/tracing/events/page_reporting/enable", 1)
         tune(vm, piece_age_ms=100)
         wait_until(lambda: small_entries(vm, SECOND_PFN) > 0, "pieces reported")

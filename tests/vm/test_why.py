@@ -17,6 +17,7 @@ from reporting import (
     in_use,
     meminfo_kib,
     retain_nothing,
+    start_scatter,
     tunable,
     tune,
     wait_drained,
@@ -142,8 +143,7 @@ def test_fragments(guest: Vm) -> None:
     """Free memory in pieces, which compaction could make whole."""
     settle(guest)
     before = agree(guest)
-    guest.run("scatter -k 64 512 >/tmp/scatter.out 2>&1 &")
-    wait_until(lambda: "scattered" in guest.read("/tmp/scatter.out"), "fragments", 300)
+    start_scatter(guest, 512, 64)
     settle(guest)
     said = agree(guest)
     assert said["fragments"] - before["fragments"] >= 192 * KIB_PER_MIB
