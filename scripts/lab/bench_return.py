@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from lab.bench_guest import (
     KIB_PER_MIB,
@@ -48,21 +49,40 @@ ASK = {
 }
 
 
+@dataclass(frozen=True)
+class Freed:
+    """What was seen of a guest that freed its memory: times, and KiB at the host.
+
+    @enough is what it has when 95 % are back, @done when the command has ended.
+    """
+
+    peak: int
+    enough: float
+    start: float
+    done: float
+    samples: list[Sample]
+
+
+def free_held(bench: Bench, guest: Vm, mib: int, command: str) -> Freed:
+    """Hold so much memory for a while, free it with a command, and look on."""
+    hold_memory(guest, mib)
+    time.sleep(bench.seconds(HOLD_SECONDS))
+    peak = guest.rss_kib()
+    enough = peak - 0.95 * mib * KIB_PER_MIB
+    give_up = bench.seconds(GIVE_UP_SECONDS)
+    return Freed(peak, enough, *watch([guest], command, enough, give_up))
+
+
 def alone(bench: Bench, variant: Variant, full_mib: int) -> Result:
     """Free memory in an idle guest; time until 50 % and 95 % of it are back."""
     mib = bench.mib(full_mib)
     with bench.guest(variant, f"return-{full_mib}", mib) as guest:
-        hold_memory(guest, mib)
-        time.sleep(bench.seconds(HOLD_SECONDS))
-        peak = guest.rss_kib()
-        enough = peak - 0.95 * mib * KIB_PER_MIB
-        give_up = bench.seconds(GIVE_UP_SECONDS)
-        start, _, samples = watch([guest], FREE, enough, give_up)
-    half = peak - 0.50 * mib * KIB_PER_MIB
+        freed = free_held(bench, guest, mib, FREE)
+    half = freed.peak - 0.50 * mib * KIB_PER_MIB
     return {
         "freed_mib": mib,
-        "seconds_50": reaches(samples, start, half),
-        "seconds_95": reaches(samples, start, enough),
+        "seconds_50": reaches(freed.samples, freed.start, half),
+        "seconds_95": reaches(freed.samples, freed.start, freed.enough),
     }
 
 
@@ -133,20 +153,15 @@ def asked(bench: Bench, variant: Variant, full_mib: int) -> Result:
     """
     mib = bench.mib(full_mib)
     with bench.guest(variant, f"flush-{full_mib}", mib) as guest:
-        hold_memory(guest, mib)
-        time.sleep(bench.seconds(HOLD_SECONDS))
-        peak = guest.rss_kib()
-        enough = peak - 0.95 * mib * KIB_PER_MIB
         command = f"{FREE_AND_WAIT}; {ASK[variant.kernel]}"
-        give_up = bench.seconds(GIVE_UP_SECONDS)
-        start, done, samples = watch([guest], command, enough, give_up)
-        samples.append((time.monotonic(), guest.rss_kib()))
-    then = next(kib for at, kib in samples if at >= done)
+        freed = free_held(bench, guest, mib, command)
+        freed.samples.append((time.monotonic(), guest.rss_kib()))
+    then = next(kib for at, kib in freed.samples if at >= freed.done)
     return {
         "freed_mib": mib,
-        "seconds_done": round(done - start, 3),
-        "percent_done": round(100 * (peak - then) / (mib * KIB_PER_MIB), 1),
-        "seconds_95": reaches(samples, start, enough),
+        "seconds_done": round(freed.done - freed.start, 3),
+        "percent_done": round(100 * (freed.peak - then) / (mib * KIB_PER_MIB), 1),
+        "seconds_95": reaches(freed.samples, freed.start, freed.enough),
     }
 
 

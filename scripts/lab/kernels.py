@@ -21,6 +21,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import paths
+from lab.follow import follow
 from lab.progress import Progress
 
 CONFIG_DIR = paths.ROOT / "scripts" / "config"
@@ -222,22 +223,16 @@ def make(kernel: Kernel, *targets: str) -> None:
     progress = Progress(f"kernel {kernel.name}")
     disable = {"CCACHE_DISABLE": "1"} if set(targets) & set(UNCACHED) else {}
     with open(kernel.log, "w", encoding="utf-8") as log:
-        with subprocess.Popen(
-            make_command(kernel, *targets),
-            env=environment() | disable,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                log.write(line)
-                if re.match(r"  [A-Z]+ ", line):
-                    progress.step(line.strip())
+
+        def see(line: str) -> None:
+            log.write(line)
+            if re.match(r"  [A-Z]+ ", line):
+                progress.step(line.strip())
+
+        command = make_command(kernel, *targets)
+        status = follow(command, see, env=environment() | disable)
     progress.done()
-    if process.returncode:
+    if status:
         raise KernelError(failure(kernel.log, f"kernel {kernel.name} does not build"))
 
 

@@ -20,6 +20,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import paths
+from lab.follow import follow
 from lab.progress import Progress
 from lab.tally import Tally, summary
 
@@ -67,20 +68,25 @@ def run_suites(chosen: str | None) -> int:
     return subprocess.call(program)
 
 
-def watch(process: subprocess.Popen[str], log: Path) -> list[str]:
-    """Show how far the fuzzer is; keep what it says, return what is no chatter."""
-    assert process.stdout is not None
+def watch(program: Sequence[str | Path], log: Path) -> tuple[int, list[str]]:
+    """Show how far the fuzzer is, keep what it says.
+
+    Return its status and what is no chatter.
+    """
     progress = Progress("fuzz")
     said = []
     with open(log, "w", encoding="utf-8") as kept:
-        for line in process.stdout:
+
+        def see(line: str) -> None:
             kept.write(line)
             if line.startswith("#"):
                 progress.step(" ".join(line.split()))
             elif not CHATTER.match(line):
                 said.append(line.rstrip())
+
+        status = follow(program, see)
     progress.done()
-    return said
+    return status, said
 
 
 def complaints(status: int, said: Sequence[str], log: Path) -> list[str]:
@@ -101,16 +107,9 @@ def fuzz_for(seconds: int) -> list[str]:
     corpus.mkdir(parents=True, exist_ok=True)
     log = FOUND / "log"
     arguments = [f"-max_total_time={seconds}", f"-artifact_prefix={FOUND}/"]
-    with subprocess.Popen(
-        [OUTPUT / "fuzz-tracker", *FUZZER, *arguments, corpus],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        said = watch(process, log)
-    return complaints(process.returncode, said, log)
+    program: list[str | Path] = [OUTPUT / "fuzz-tracker", *FUZZER, *arguments, corpus]
+    status, said = watch(program, log)
+    return complaints(status, said, log)
 
 
 def main() -> int:

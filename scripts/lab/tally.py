@@ -2,10 +2,11 @@
 """Count what passed and failed, and say so in one common form."""
 
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+
+from lab.follow import follow
 
 # Complaints of one check that are shown; the first ones tell enough.
 SHOWN = 30
@@ -65,19 +66,12 @@ def stream(
 ) -> tuple[int, str]:
     """Run a command, show its output as it comes and return it as well."""
     lines = []
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if shown:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-            lines.append(line)
-    return process.returncode, "".join(lines)
+
+    def see(line: str) -> None:
+        if shown:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        lines.append(line)
+
+    status = follow(command, see, cwd=cwd)
+    return status, "".join(lines)
