@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The example backend of the documentation works, in a guest without balloon."""
+"""The example backends of the documentation work, in guests without balloon."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from lab.vm import Vm
 from reporting import (
     SYSFS,
     backend,
+    be_aggressive,
+    managed_pages,
     stat,
+    tunable,
     tune,
     wait_drained,
     wait_until,
 )
 
 PARAMETERS = "/sys/module/example_backend/parameters"
+# Less than a block, of which a part comes back.
+SOME_KIB = 1000
 
 
 def taken_kib(vm: Vm) -> int:
@@ -89,3 +94,32 @@ def test_unload(vm: Vm) -> None:
     free_some(vm, "reported_kb")
     vm.run("rmmod example_backend")
     assert backend(vm) == "none"
+
+
+def test_example_that_restores(boot: Boot) -> None:
+    """A block that came back in part lacks only the rest, and nothing is lost."""
+    spare = "/sys/module/example_restore/parameters/spare_kb"
+    with boot("example-restore", balloon=None, memory="2G") as vm:
+        be_aggressive(vm)
+        managed = managed_pages(vm)
+        vm.run("insmod /modules/example_restore.ko")
+        wait_until(lambda: tunable(vm, "unbacked_kb") >= 1200 << 10, "memory given")
+        tune(vm, enabled=0)
+        wait_until(
+            lambda: int(vm.read(spare)) == tunable(vm, "unbacked_kb"),
+            "no batch on its way",
+        )
+        given = tunable(vm, "unbacked_kb")
+
+        # others have taken the rest, and what is left is less than a block
+        vm.write(spare, SOME_KIB)
+        too_much = vm.try_run("touch-free 1500", timeout=300)
+        assert too_much.status != 0, "memory came from nowhere"
+        assert int(vm.read(spare)) == 0
+
+        # they give exactly so much back that each page can be had once
+        vm.write(spare, given - SOME_KIB)
+        vm.run("touch-free 1500", timeout=300)
+        vm.run("rmmod example_restore")
+        assert managed_pages(vm) == managed
+        assert "lost to this system" not in vm.run("dmesg")

@@ -1,0 +1,1 @@
+../../../../Documentation/mm/page_reporting_example_restore.c
