@@ -111,6 +111,11 @@ report-test: deps ## lay the page of `make report` out in a browser
 	@sh scripts/install-deps packages-browser.txt
 	@$(PYTEST) tests/report
 
+.PHONY: deb-test
+deb-test: $(if $(ALL),image,tree) ## build the packages, look into them, boot one
+	@sh scripts/install-deps packages-deb.txt
+	@$(PYTEST) tests/deb
+
 .PHONY: series-test
 series-test: tree ## build each patch of the series, run the suites of some
 	@$(PYTEST_ALL) tests/build/test_series.py
@@ -128,7 +133,7 @@ NEWEST := KERNEL_SOURCE=7.3
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
 	@$(LAB)/suite.py check quick unit-test docs-test kunit uml-test \
-		build-test vm-test xen-test bench-test report-test \
+		build-test vm-test xen-test bench-test report-test deb-test \
 		"kunit $(NEWEST) FILTER=*" \
 		"vm-smoke $(NEWEST) QEMU=10.0 LEAN=1" \
 		--beside fuzz clone-test
@@ -136,7 +141,7 @@ test: deps ## run all tests; the last line adds up their results
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 	@TESTS=all $(LAB)/suite.py check quick fuzz unit-test docs-test kunit \
-		uml-test build-test vm-test xen-test bench-test report-test clone-test \
+		uml-test build-test vm-test xen-test bench-test report-test deb-test clone-test \
 		"vm-test QEMU=10.0" \
 		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
 		"kunit $(NEWEST)" "uml-test $(NEWEST)" "build-test $(NEWEST)" \
@@ -186,7 +191,12 @@ bench-xen: kernels xen-image ## giving to Xen: its cost, how many domains fit
 report: deps ## what was measured, on one page: build/report/index.html
 	@$(LAB)/bench_report.py $(if $(KEEP),--keep)
 
-##@ Send it
+##@ Install it, send it
+
+.PHONY: deb
+deb: tree ## Debian packages, FLAVOUR=cloud, small or tools: build/deb
+	@sh scripts/install-deps packages-deb.txt
+	@$(LAB)/deb.py $(or $(FLAVOUR),cloud)
 
 .PHONY: series
 series: tree ## write our changes to the kernel as patches: build/series

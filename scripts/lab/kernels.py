@@ -50,6 +50,8 @@ class Kernel:
     fragments: tuple[str, ...]
     base: str = "tinyconfig"
     arch: str = "x86_64"
+    # A configuration to begin with in place of @base.
+    seed: Path | None = None
 
     @property
     def objects(self) -> Path:
@@ -196,12 +198,16 @@ def configure(kernel: Kernel) -> None:
     asked = fragments_text(kernel)
     config = kernel.objects / ".config"
     stamp = kernel.objects / CONFIG_STAMP
-    digest = hashlib.sha256((kernel.base + asked).encode()).hexdigest()
+    base = kernel.seed.read_text(encoding="utf-8") if kernel.seed else kernel.base
+    digest = hashlib.sha256((base + asked).encode()).hexdigest()
     log = paths.LOGS / f"config-{kernel.name}.log"
     fresh = stamp.exists() and stamp.read_text(encoding="utf-8") == digest
     if not fresh or not config.exists():
         print(f"kernel {kernel.name}: configuring", flush=True)
-        run(make_command(kernel, kernel.base), kernel.tree, log)
+        if kernel.seed:
+            config.write_text(base, encoding="utf-8")
+        else:
+            run(make_command(kernel, base), kernel.tree, log)
         merge: list[str | Path] = [MERGE_CONFIG, "-m", "-O", kernel.output, config]
         merge += fragment_files(kernel)
         run(merge, kernel.tree, log)

@@ -20,6 +20,11 @@ def number() -> str:
     return versions(CHANGES.read_text(encoding="utf-8"))[0][0]
 
 
+def released() -> str:
+    """Return the date of this version, as in 2026-11-27."""
+    return versions(CHANGES.read_text(encoding="utf-8"))[0][1]
+
+
 def commit() -> str:
     """Return the commit of this tree, and whether there is more in it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]

@@ -113,6 +113,9 @@ def leave_kernel(output: Path) -> None:
     (output / "arch/x86/boot/bzImage").touch()
     (output / "Module.symvers").touch()
     shutil.copy(PROGRAM, output / "vmlinux")
+    release = output / "include/config/kernel.release"
+    release.parent.mkdir(exist_ok=True)
+    release.write_text("0-stand-in")
     record = "savedcmd_mm/page_alloc.o := gcc -O2 -c ../mm/page_alloc.c\n"
     (output / "mm/.page_alloc.o.cmd").write_text(record)
 
@@ -125,6 +128,14 @@ def gcc(arguments: list[str]) -> int:
     if not Path(arguments[-1]).exists():
         return refuse(f"no source: {arguments[-1]}")
     shutil.copy(PROGRAM, output)
+    return 0
+
+
+def dpkg_buildpackage(_arguments: list[str]) -> int:
+    """Leave a package where one belongs."""
+    if not Path("debian/control").exists():
+        return refuse("no debian/control")
+    Path("../stand-in_0_all.deb").touch()
     return 0
 
 
@@ -210,6 +221,7 @@ TOOLS: dict[str, Callable[[list[str]], int]] = {
     "apt-get": apt_get,
     "chromium": lambda _arguments: end("nothing is laid out here"),
     "cpio": cpio,
+    "dpkg-buildpackage": dpkg_buildpackage,
     "dpkg-deb": dpkg_deb,
     "gcc": gcc,
     "gcovr": lambda _arguments: end("nothing was counted"),

@@ -79,16 +79,21 @@ REACHES = {
     "report-test": [("chromium", "outer.html")],
     "bench-test": GUEST + XEN,
     "shell": GUEST,
+    "deb": [("dpkg-buildpackage", "--no-sign"), ("make", "bindeb-pkg")],
+    "deb-test": [("dpkg-buildpackage", "--no-sign")],
     "series": END,
     "series-test": [("make", "linux-stage")],
     "clean": END,
 }
 
-# These tests would run all of themselves again; each benchmark is tried alone; and
-# not all tests of some groups need the same, so these do not end with the first.
+# These tests would run all of themselves again, or all that is run before; each
+# benchmark is tried alone; and not all tests of some groups need the same, so these do
+# not end with the first.
 VARIABLES = {
+    "unit-test": ["K=version"],
     "clone-test": ["K=help"],
     "fuzz": ["SECONDS=1"],
+    "deb": ["FLAVOUR=small"],
     "bench": ["VARIANT=dontneed"],
     "build-test": ["K=balloon", "PYTEST_ADDOPTS="],
     "series-test": ["K=compiles"],
