@@ -50,24 +50,26 @@ COLUMNS = (
 Row = dict[str, Any]
 
 
-def measured() -> tuple[kernels.Kernel, str]:
-    """Return the kernel and its configuration; to try, that of the suites does."""
-    if scale() >= SMOKE_SCALE:
-        return kunit.UML, kunit.KUNITCONFIG
-    return UML, CONFIG
+def measured() -> kernels.Kernel:
+    """Return the kernel; to try, that of the suites does."""
+    return kunit.UML if scale() >= SMOKE_SCALE else UML
 
 
 def binary() -> Path:
     """Return the kernel, which is a program."""
-    return measured()[0].objects / "linux"
+    return measured().objects / "linux"
 
 
 def build() -> None:
     """Build it."""
-    kernel, config = measured()
+    kernel = measured()
     with paths.locked(kernel.name):
-        if kunit.build(kernel, config):
-            raise kernels.KernelError("the kernel of the benchmark has no .config")
+        if kernel is UML:
+            code = kunit.build(UML, CONFIG)
+        else:
+            code = kunit.build_suites()
+    if code:
+        raise kernels.KernelError("the kernel of the benchmark has no .config")
 
 
 def measuring(gib: int) -> Measure:

@@ -70,6 +70,11 @@ def build(
     return code
 
 
+def build_suites() -> int:
+    """Build the kernel that has all suites, and is a guest for tests/uml."""
+    return build(UML, KUNITCONFIG, GUEST)
+
+
 def run(
     kernel: kernels.Kernel,
     config: str,

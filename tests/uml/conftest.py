@@ -31,7 +31,7 @@ def fixture_kernel(request: pytest.FixtureRequest) -> Path:
     # a build takes minutes, and shows how far it is
     with capture.global_and_fixture_disabled(), paths.locked("kunit"):
         paths.LOGS.mkdir(parents=True, exist_ok=True)
-        assert kunit.build(kunit.UML, kunit.KUNITCONFIG, kunit.GUEST) == 0
+        assert kunit.build_suites() == 0
     image.build_uml_image()
     return kunit.UML.image
 
