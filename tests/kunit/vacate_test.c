@@ -490,6 +490,16 @@ static bool has_consolidated(void *before)
 	return consolidated() > *(long *)before;
 }
 
+static long moved(void)
+{
+	return atomic_long_read(&fpr_total.n[FPR_MOVED]);
+}
+
+static bool has_moved(void *before)
+{
+	return moved() > *(long *)before;
+}
+
 static void start_worker(struct kunit *test, unsigned int percent)
 {
 	struct fake_backend *fake = test->priv;
@@ -504,7 +514,7 @@ static void test_consolidates(struct kunit *test)
 	struct test_file *tf = scattered_file(test, false);
 	struct fake_backend *fake = test->priv;
 	long before = consolidated();
-	long moved = atomic_long_read(&fpr_total.n[FPR_MOVED]);
+	long moved_before = moved();
 
 	watch_runs(test);
 	start_worker(test, 100);
@@ -512,10 +522,10 @@ static void test_consolidates(struct kunit *test)
 	fake_unregister(test, fake);
 	/* The events of the runs add up to the counters. */
 	if (IS_ENABLED(CONFIG_TRACEPOINTS)) {
-		moved = atomic_long_read(&fpr_total.n[FPR_MOVED]) - moved;
 		KUNIT_EXPECT_EQ(test, atomic_long_read(&run_tally.made),
 				consolidated() - before);
-		KUNIT_EXPECT_EQ(test, atomic_long_read(&run_tally.moved), moved);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&run_tally.moved),
+				moved() - moved_before);
 	}
 	KUNIT_EXPECT_EQ(test, fake->not_isolated, 0);
 	KUNIT_EXPECT_EQ(test, fake->malformed, 0);
@@ -601,6 +611,44 @@ static void test_not_while_disabled(struct kunit *test)
 	expect_intact(test, tf);
 }
 
+/* Nothing is made whole for a backend that takes nothing for now. */
+static void test_not_while_backing_off(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	struct fake_backend *fake = test->priv;
+	struct fpr_backend *backend;
+	long before = consolidated();
+
+	start_worker(test, 100);
+	backend = fake_core(fake);
+	WRITE_ONCE(backend->retry_at, (u32)jiffies + FPR_BACKOFF_MAX);
+	WRITE_ONCE(backend->backoff, FPR_BACKOFF_MAX);
+	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
+	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	fpr_set_enabled(true);
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	expect_intact(test, tf);
+}
+
+/* A backend that leaves in the midst of a run leaves nothing behind. */
+static void test_unregister_in_run(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	struct zone *zone = page_zone(pfn_to_page(tf->pfns[0]));
+	struct fake_backend *fake = test->priv;
+	long before = moved();
+
+	start_worker(test, 1);
+	KUNIT_ASSERT_TRUE(test, fake_wait(has_moved, &before));
+	fake_unregister(test, fake);
+	before = moved();
+	KUNIT_EXPECT_EQ(test, zone->nr_isolate_pageblock, 0);
+	schedule_timeout_uninterruptible(HZ / 2);
+	KUNIT_EXPECT_EQ(test, moved(), before);
+	expect_intact(test, tf);
+}
+
 static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_survey_fixed),
@@ -618,6 +666,8 @@ static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE_SLOW(test_not_for_small_blocks),
 	KUNIT_CASE_SLOW(test_not_while_taken),
 	KUNIT_CASE_SLOW(test_not_while_disabled),
+	KUNIT_CASE_SLOW(test_not_while_backing_off),
+	KUNIT_CASE_SLOW(test_unregister_in_run),
 	{}
 };
 
