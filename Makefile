@@ -4,7 +4,7 @@
 # needs.  `make help` lists the targets.
 
 PYTHON := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
-LAB := $(PYTHON) scripts/lab
+LAB := PYTHONPATH="$(CURDIR)/scripts$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m lab
 
 # K chooses tests by their names, as pytest -k does.  Those that build kernels only for
 # themselves, and take long, are run with TESTS=all.
@@ -31,28 +31,28 @@ help: ## list the targets
 .PHONY: demo
 demo: $(if $(filter uml,$(BACKEND)),kernel-uml,kernels image)
 demo: ## show freed memory coming back: build/report/demo.png
-	@BACKEND="$(BACKEND)" MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB)/demo.py
+	@BACKEND="$(BACKEND)" MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB) demo
 
 .PHONY: shell
 shell: image ## log in to a guest with our kernel
-	@$(LAB)/shell.py
+	@$(LAB) shell
 
 ##@ While you work: seconds to minutes
 
 .PHONY: quick
 quick: ## suites of the core's arithmetic in user space: seconds
 	@sh scripts/install-deps packages-quick.txt
-	@$(LAB)/quick.py $(if $(FILTER),'$(FILTER)')
+	@$(LAB) quick $(if $(FILTER),'$(FILTER)')
 
 .PHONY: fuzz
 fuzz: SECONDS := 30
 fuzz: ## look for a difference between the tracker and its model
 	@sh scripts/install-deps packages-quick.txt packages-fuzz.txt
-	@$(LAB)/quick.py --fuzz $(SECONDS)
+	@$(LAB) quick --fuzz $(SECONDS)
 
 .PHONY: lint
 lint: deps ## the checks that take seconds and need no kernel tree
-	@$(LAB)/check.py --quick
+	@$(LAB) check --quick
 
 .PHONY: hooks
 hooks: deps ## have git run `make lint` and `make quick` before each commit
@@ -60,15 +60,15 @@ hooks: deps ## have git run `make lint` and `make quick` before each commit
 
 .PHONY: check
 check: tree ## static checks of everything in the repository
-	@$(LAB)/check.py
+	@$(LAB) check
 
 .PHONY: kunit
 kunit: tree ## run the KUnit suites on User Mode Linux
-	@$(LAB)/kunit.py $(if $(FILTER),'$(FILTER)')
+	@$(LAB) kunit $(if $(FILTER),'$(FILTER)')
 
 .PHONY: coverage
 coverage: tree ## which lines do the KUnit suites run? build/report/coverage
-	@$(LAB)/coverage.py
+	@$(LAB) coverage
 
 ##@ Tests, group by group and all together
 
@@ -122,8 +122,8 @@ series-test: tree ## build each patch of the series, run the suites of some
 
 .PHONY: clone-test
 clone-test: deps ## try every target that is listed here in a clean clone
-	@$(LAB)/tree.py --stock-only
-	@KERNEL_SOURCE=7.3 $(LAB)/tree.py --stock-only
+	@$(LAB) tree --stock-only
+	@KERNEL_SOURCE=7.3 $(LAB) tree --stock-only
 	@$(PYTEST) tests/clone
 
 # Most tests run with the oldest kernel and QEMU; what differs in the newest shows in
@@ -132,7 +132,7 @@ NEWEST := KERNEL_SOURCE=7.3
 
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
-	@$(LAB)/suite.py check quick unit-test docs-test kunit uml-test \
+	@$(LAB) suite check quick unit-test docs-test kunit uml-test \
 		build-test vm-test xen-test bench-test report-test deb-test \
 		"kunit $(NEWEST) FILTER=*" \
 		"vm-smoke $(NEWEST) QEMU=10.0 LEAN=1" \
@@ -140,7 +140,7 @@ test: deps ## run all tests; the last line adds up their results
 
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
-	@TESTS=all $(LAB)/suite.py check quick fuzz unit-test docs-test kunit \
+	@TESTS=all $(LAB) suite check quick fuzz unit-test docs-test kunit \
 		uml-test build-test vm-test xen-test bench-test report-test deb-test clone-test \
 		"vm-test QEMU=10.0" \
 		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
@@ -151,7 +151,7 @@ test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
 BENCHMARKS := density memhog page_fault scale hold discard build scatter policy xen
-BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB)/bench.py
+BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB) bench
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
 bench: kernels xen-image ## all benchmarks: takes hours
@@ -189,18 +189,18 @@ bench-xen: kernels xen-image ## giving to Xen: its cost, how many domains fit
 
 .PHONY: report
 report: deps ## what was measured, on one page: build/report/index.html
-	@$(LAB)/bench_report.py $(if $(KEEP),--keep)
+	@$(LAB) report $(if $(KEEP),--keep)
 
 ##@ Install it, send it
 
 .PHONY: deb
 deb: tree ## Debian packages, FLAVOUR=cloud, small or tools: build/deb
 	@sh scripts/install-deps packages-deb.txt
-	@$(LAB)/deb.py $(or $(FLAVOUR),cloud)
+	@$(LAB) deb $(or $(FLAVOUR),cloud)
 
 .PHONY: series
 series: tree ## write our changes to the kernel as patches: build/series
-	@$(LAB)/series.py
+	@$(LAB) series
 
 ##@ Set-up, which all others do by themselves, and its end
 
@@ -210,37 +210,37 @@ deps: ## install the Debian packages that are missing
 
 .PHONY: tree
 tree: deps ## unpack the kernel source and integrate: build/linux
-	@$(LAB)/tree.py
+	@$(LAB) tree
 
 .PHONY: kernels
 kernels: tree ## build the guest kernels: build/ours and build/stock
-	@$(LAB)/kernels.py stock ours
+	@$(LAB) kernels stock ours
 
 .PHONY: kernel-ours
 kernel-ours: tree ## build only build/ours
-	@$(LAB)/kernels.py ours
+	@$(LAB) kernels ours
 
 .PHONY: kernel-stock
 kernel-stock: deps ## build only build/stock
-	@$(LAB)/tree.py --stock-only
-	@$(LAB)/kernels.py stock
+	@$(LAB) tree --stock-only
+	@$(LAB) kernels stock
 
 .PHONY: kernel-debug
 kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
-	@$(LAB)/kernels.py debug
+	@$(LAB) kernels debug
 
 .PHONY: kernel-uml
 kernel-uml: tree ## build build/uml: User Mode Linux, for the demo
-	@$(LAB)/kernels.py uml
+	@$(LAB) kernels uml
 
 .PHONY: image
 image: kernel-ours ## build the guest's root file system: build/initramfs.gz
-	@$(LAB)/qemu.py
-	@$(LAB)/image.py
+	@$(LAB) qemu
+	@$(LAB) image
 
 .PHONY: xen-image
 xen-image: image ## fetch Xen, build what boots it: build/xen
-	@$(LAB)/xen_image.py
+	@$(LAB) xen-image
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Run the benchmarks that are named, one after the other: see bench_runner.py.
 
@@ -6,11 +5,6 @@ One that this machine is too small for does not keep the others from running.
 """
 
 import argparse
-import sys
-from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.bench_report import SECTIONS
 from lab.bench_runner import STOPPED
@@ -19,12 +13,12 @@ from lab.bench_runner import main as run_benchmark
 BENCHMARKS = {name: benchmark for name, (benchmark, _) in SECTIONS.items()}
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Entry point of `make bench` and `make bench-NAME`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=BENCHMARKS)
     refused = []
-    for name in parser.parse_args().names:
+    for name in parser.parse_args(arguments).names:
         try:
             run_benchmark(BENCHMARKS[name])
         except SystemExit as why:
@@ -33,7 +27,3 @@ def main() -> None:
             refused.append(f"{name}: {why}")
     if refused:
         raise SystemExit("\n".join(refused))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Benchmarks of when memory is reported, against the stock kernel.
 
@@ -7,14 +6,9 @@ How they are run, and the settings: see bench_runner.py.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import bench_churn, bench_fine, bench_pieces, bench_plot, bench_return
-from lab.bench_runner import Benchmark, Measure, Step, main
+from lab.bench_runner import Benchmark, Measure, Step
 from lab.variants import ALL, NONE, OURS, SOONER, STOCKS
 
 RETURN_MIB = (256, 1024, 3072)
@@ -74,6 +68,3 @@ def aging(pattern: str) -> Measure:
 
 
 BENCHMARK = Benchmark("policy", steps, bench_plot.draw)
-
-if __name__ == "__main__":
-    main(BENCHMARK)

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Present what was measured: build/report/index.html, and the same as a document.
 
@@ -15,14 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import (
     bench_build,
@@ -267,11 +262,11 @@ def documents() -> dict[Path, str]:
     return {SUMMARY: summary(default, others), **texts}
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Entry point of `make report`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="write the document, too")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     chapters = [chapter for name in SECTIONS if (chapter := load(name))]
     if not chapters:
         raise SystemExit("report: nothing was measured yet, run `make bench`")
@@ -284,9 +279,5 @@ def main() -> None:
     shown = with_upstream(HERE, chapters, demo)
     target.write_text(page(shown), encoding="utf-8")
     print(f"Wrote {paths.shown(target)} ({len(shown)} chapters).")
-    if arguments.keep:
+    if options.keep:
         keep(chapters)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Static checks of everything in the repository; every complaint is a failure.
 
@@ -10,13 +9,9 @@ import configparser
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import kernels, layers, paths
 from lab.tally import Tally
@@ -389,16 +384,12 @@ THOROUGH: dict[str, Callable[[], list[str]]] = {
 }
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make check` and `make lint`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only what takes seconds")
-    quick = parser.parse_args().quick
+    quick = parser.parse_args(arguments).quick
     tally = Tally()
     for name, function in (QUICK if quick else QUICK | THOROUGH).items():
         tally.check(name, function)
     return tally.finish()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

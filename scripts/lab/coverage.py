@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Tell which lines of the core the KUnit suites run: build/report/coverage/.
 
@@ -11,9 +10,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import kernels, kunit, paths
 
@@ -78,7 +74,3 @@ def main() -> int:
         print(f"coverage: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

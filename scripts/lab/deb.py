@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Build Debian packages: a kernel with its headers, and the tools for its guests.
 
@@ -14,9 +13,6 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import debian, kernels, paths, version
 
@@ -114,11 +110,11 @@ def sizes(folder: Path) -> Iterator[str]:
         yield f"{paths.shown(package)}  {kib} KiB"
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make deb`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("small", "cloud", "tools"))
-    what = parser.parse_args().what
+    what = parser.parse_args(arguments).what
     target = PACKAGES / what
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -132,7 +128,3 @@ def main() -> int:
         return 1
     print(*sizes(target), sep="\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

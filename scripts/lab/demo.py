@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """The demo: how fast does a guest's freed memory come back to the host?
 
@@ -19,10 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import accel, demo_plot, image, kernels, paths, version, vm
 from lab.paths import BUILD
@@ -290,7 +285,7 @@ def settings_given() -> list[str]:
     return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 
 
-def main() -> None:
+def run() -> None:
     """Run the demo."""
     kind = chosen_host()
     mem_mib, free_mib = setting("MEM", kind.mem_mib), setting("FREE", kind.free_mib)
@@ -315,5 +310,6 @@ def explain(run: Callable[[], None]) -> None:
         raise SystemExit(str(error)) from None
 
 
-if __name__ == "__main__":
-    explain(main)
+def main() -> None:
+    """Entry point of `make demo`."""
+    explain(run)

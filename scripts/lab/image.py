@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Build build/initramfs.gz: busybox, /init, the test programs and modules.
 
@@ -12,9 +11,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import kernels, paths
 from lab.tree import put, walk
@@ -232,7 +228,3 @@ def main() -> int:
         print(f"image: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

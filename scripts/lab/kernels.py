@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Configure and build the guest kernels: ours, stock, debug.
 
@@ -16,9 +15,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import paths
 from lab.follow import follow
@@ -258,18 +254,14 @@ def build(kernel: Kernel) -> None:
             make(kernel, *UNCACHED)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make kernels` and `make kernel-NAME`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kernels", nargs="+", choices=sorted(KERNELS))
     try:
-        for name in parser.parse_args().kernels:
+        for name in parser.parse_args(arguments).kernels:
             build(KERNELS[name])
     except KernelError as error:
         print(f"kernels: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Run the KUnit suites on User Mode Linux with the kernel's own kunit.py.
 
@@ -12,9 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import kernels, paths
 from lab.tally import summary
@@ -105,10 +101,9 @@ def outcomes(group: dict[str, Any]) -> Iterator[str]:
         yield from outcomes(sub_group)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make kunit`."""
     paths.LOGS.mkdir(parents=True, exist_ok=True)
-    arguments = sys.argv[1:]
     seen: list[str] = []
     try:
         with paths.locked("kunit"):
@@ -121,7 +116,3 @@ def main() -> int:
     passed = seen.count("PASS")
     print(summary(passed, len(seen) - passed))
     return 1 if len(seen) > passed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

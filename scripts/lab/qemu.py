@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Choose the QEMU that runs the guests: the machine's own, or a newer one.
 
@@ -12,9 +11,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import debian, paths
 
@@ -90,7 +86,3 @@ def main() -> int:
     if VERSION != OWN:
         check(VERSION)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

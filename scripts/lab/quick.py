@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """The core's arithmetic in user space: its KUnit suites, or the tracker's fuzzer.
 
@@ -12,12 +11,8 @@ import argparse
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import paths
 from lab.follow import follow
@@ -112,18 +107,14 @@ def fuzz_for(seconds: int) -> list[str]:
     return complaints(status, said, log)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make quick` and `make fuzz`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("filter", nargs="?", help="suites, as for make kunit")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS")
-    arguments = parser.parse_args()
-    if arguments.fuzz is None:
-        return run_suites(arguments.filter)
+    options = parser.parse_args(arguments)
+    if options.fuzz is None:
+        return run_suites(options.filter)
     tally = Tally()
-    tally.check("tracker as its model", lambda: fuzz_for(arguments.fuzz))
+    tally.check("tracker as its model", lambda: fuzz_for(options.fuzz))
     return tally.finish()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

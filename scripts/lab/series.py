@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Write build/series/*.patch: our changes to the kernel as a patch series.
 
@@ -11,9 +10,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import paths, rules, series_plan, version
 from lab.series_plan import SeriesError
@@ -113,7 +109,3 @@ def main() -> int:
         print(f"series: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """An interactive guest with our kernel: its console is this terminal."""
 
@@ -6,10 +5,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import accel, vm
 
@@ -29,7 +24,3 @@ def main() -> None:
         "-display", "none", "-serial", "mon:stdio",
     ]  # fmt: skip
     os.execvp(command[0], command)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Run all groups of tests, also after one has failed, and add up the results.
 
@@ -7,14 +6,9 @@ nobody's way: it runs beside them, and what it says is shown in the end.
 """
 
 import argparse
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import paths
 from lab.tally import counts, stream, summary
@@ -64,15 +58,15 @@ def run_all(targets: list[str], beside: list[str]) -> list[Result]:
     return results
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make test`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "targets", nargs="+", help="make targets to run, with variables: 'name A=b'"
     )
     parser.add_argument("--beside", nargs="*", default=[], help="targets to run beside")
-    arguments = parser.parse_args()
-    results = run_all(arguments.targets, arguments.beside)
+    options = parser.parse_args(arguments)
+    results = run_all(options.targets, options.beside)
     print()
     width = max(len(result.target) for result in results)
     for result in results:
@@ -85,7 +79,3 @@ def main() -> int:
     failed = sum(result.failed for result in results)
     print(summary(sum(result.passed for result in results), failed))
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Prepare build/stock-src and build/linux: the pristine and the integrated tree.
 
@@ -20,9 +19,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import debian, paths, rules
 
@@ -313,13 +309,13 @@ def prepare(stock_only: bool) -> None:
     print(f"tree: {paths.shown(paths.TREE)} is {PACKAGE} {version}, integrated")
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make tree`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stock-only", action="store_true", help="unpack, no more")
     try:
         with paths.locked("tree"):
-            prepare(parser.parse_args().stock_only)
+            prepare(parser.parse_args(arguments).stock_only)
     except (
         TreeError,
         rules.RuleError,
@@ -329,7 +325,3 @@ def main() -> int:
         print(f"tree: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Build build/xen/: the hypervisor, the kernel, and dom0's root file system.
 
@@ -15,9 +14,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import debian, image, kernels, paths
 from lab.tree import put
@@ -212,7 +208,3 @@ def main() -> int:
         print(f"xen: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

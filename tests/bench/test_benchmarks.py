@@ -104,7 +104,8 @@ def bench(case: Case, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a step of a benchmark."""
     chosen = {"SCALE": SCALE, "ONLY": case.step, "VARIANT": case.variant}
     return subprocess.run(
-        ["/usr/bin/python3", paths.ROOT / "scripts/lab/bench.py", case.name],
+        ["/usr/bin/python3", "-m", "lab", "bench", case.name],
+        cwd=paths.ROOT / "scripts",
         env=os.environ | chosen | settings,
         capture_output=True,
         text=True,

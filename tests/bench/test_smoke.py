@@ -22,7 +22,8 @@ STEPS = (
 def bench(**settings: str) -> subprocess.CompletedProcess[str]:
     """Run the benchmarks with these settings."""
     return subprocess.run(
-        ["/usr/bin/python3", paths.ROOT / "scripts/lab/bench_policy.py"],
+        ["/usr/bin/python3", "-m", "lab", "bench", "policy"],
+        cwd=paths.ROOT / "scripts",
         env=os.environ | {"SCALE": SCALE, "VARIANT": "ours"} | settings,
         capture_output=True,
         text=True,

@@ -207,7 +207,7 @@ class Clone:
 
 def prepares(commands: str, tree: str) -> bool:
     """Tell whether commands begin with preparing a tree."""
-    steps = [line for line in commands.splitlines() if "scripts/lab/tree.py" in line]
+    steps = [line for line in commands.splitlines() if " lab tree" in line]
     if tree == "linux":
         steps = [step for step in steps if "--stock-only" not in step]
     return bool(steps)

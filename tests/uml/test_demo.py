@@ -17,7 +17,8 @@ REPORT = BUILD / "report" / "demo-uml.json"
 def demo(**settings: str) -> subprocess.CompletedProcess[str]:
     """Run the demo with these settings."""
     return subprocess.run(
-        ["/usr/bin/python3", "-B", ROOT / "scripts/lab/demo.py"],
+        ["/usr/bin/python3", "-B", "-m", "lab", "demo"],
+        cwd=ROOT / "scripts",
         env=os.environ | {"BACKEND": "uml", "KERNEL": ""} | settings,
         capture_output=True,
         text=True,
