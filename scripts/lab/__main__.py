@@ -36,24 +36,26 @@ class Command:
 
 COMMANDS = {
     "tree": Command(
-        "tree", "unpack the kernel source and integrate", "[--stock-only]"
+        "kernel.tree", "unpack the kernel source and integrate", "[--stock-only]"
     ),
-    "kernels": Command("kernels", "build kernels for guests", "NAME..."),
-    "kunit": Command("kunit", "run the KUnit suites", "[FILTER]"),
-    "coverage": Command("coverage", "count which lines the suites run"),
-    "quick": Command("quick", "run suites in user space", "[FILTER | --fuzz SECONDS]"),
-    "deb": Command("deb", "build Debian packages", "FLAVOUR"),
-    "series": Command("series", "write our changes to the kernel as patches"),
-    "qemu": Command("qemu", "fetch the QEMU that is chosen"),
-    "image": Command("image", "build the guest's root file system"),
-    "shell": Command("shell", "log in to a guest"),
-    "xen-image": Command("xen_image", "fetch Xen, and build what boots it"),
-    "demo": Command("demo", "show freed memory coming back"),
-    "bench": Command("bench", "run benchmarks", "NAME..."),
-    "report": Command("bench_report", "show what was measured", "[--keep]"),
-    "check": Command("check", "look for mistakes without running", "[--quick]"),
+    "kernels": Command("kernel.kernels", "build kernels for guests", "NAME..."),
+    "kunit": Command("kernel.kunit", "run the KUnit suites", "[FILTER]"),
+    "coverage": Command("kernel.coverage", "count which lines the suites run"),
+    "quick": Command(
+        "kernel.quick", "run suites in user space", "[FILTER | --fuzz SECONDS]"
+    ),
+    "deb": Command("kernel.deb", "build Debian packages", "FLAVOUR"),
+    "series": Command("series.writer", "write our changes to the kernel as patches"),
+    "qemu": Command("guest.qemu", "fetch the QEMU that is chosen"),
+    "image": Command("guest.image", "build the guest's root file system"),
+    "shell": Command("guest.shell", "log in to a guest"),
+    "xen-image": Command("xen.image", "fetch Xen, and build what boots it"),
+    "demo": Command("demo.run", "show freed memory coming back"),
+    "bench": Command("bench.command", "run benchmarks", "NAME..."),
+    "report": Command("results.collect", "show what was measured", "[--keep]"),
+    "check": Command("check.static", "look for mistakes without running", "[--quick]"),
     "suite": Command(
-        "suite", "run groups of tests", "TARGET... [--beside TARGET...]"
+        "testing.suite", "run groups of tests", "TARGET... [--beside TARGET...]"
     ),
 }
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from lab.bench_guest import reaches, stays_below
-from lab.bench_pieces import account, free_blocks
+from lab.bench.guest import reaches, stays_below
+from lab.bench.policy.redundancy import account, free_blocks
 
 
 def test_free_blocks() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import paths
-from lab.bench_report import SECTIONS
+from lab.base import paths
+from lab.results.collect import SECTIONS
 
 SCALE = "16"
 FOLDER = paths.BUILD / "report"

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import host_limit
-from lab.host_limit import Controller, HostError, HostLimit, find_controller
+from lab.guest import host_limit
+from lab.guest.host_limit import Controller, HostError, HostLimit, find_controller
 
 MIB = 1 << 20
 

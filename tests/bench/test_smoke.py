@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lab import paths
+from lab.base import paths
 
 SCALE = "16"
 REPORT = paths.BUILD / "report" / f"policy-scale{SCALE}.json"

@@ -4,9 +4,11 @@
 import subprocess
 from pathlib import Path
 
-from lab import image, kernels, paths
-from lab.check import CHECKED, CHECKED_UML
-from lab.tree import put
+from lab.base import paths
+from lab.check.static import CHECKED, CHECKED_UML
+from lab.guest import image
+from lab.kernel import kernels
+from lab.kernel.tree import put
 
 
 def compile_driver(target: str, kernel: kernels.Kernel = CHECKED) -> str:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab import kernels, paths
-from lab.kernels import Kernel
+from lab.base import paths
+from lab.kernel import kernels
+from lab.kernel.kernels import Kernel
 
 PARTS = ("RETAIN", "PIECES", "RESTORE", "CONSOLIDATE")
 # Without Xen, which selects one of them.

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import kernels, kunit, paths, series, series_plan, series_stage, series_trim
-from lab.check import uml_targets
-from lab.series_stage import CORE, STAGE_TREE, Stages
+from lab.base import paths
+from lab.check.static import uml_targets
+from lab.kernel import kernels, kunit
+from lab.series import plan, stages, trim, writer
+from lab.series.stages import CORE, STAGE_TREE, Stages
 
-PATCHES = series_plan.load()
+PATCHES = plan.load()
 STAGES = Stages(PATCHES)
 
 # As `make check` compiles what is integrated.
@@ -89,7 +91,7 @@ def fragment(stage: int) -> str:
     """Return the configuration of a stage: all that is ours, as far as it is there."""
     asked = kernels.fragments_text(replace(COMPILED, fragments=FRAGMENTS))
     ours = "\n".join(f"CONFIG_{symbol}=y" for symbol in STAGES.symbols)
-    return series_trim.settings(f"{asked}\n\n{ours}\n", STAGES.missing_symbols(stage))
+    return trim.settings(f"{asked}\n\n{ours}\n", STAGES.missing_symbols(stage))
 
 
 def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,17 +102,17 @@ def test_series_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ):
         monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
         monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
-    monkeypatch.setattr(series, "OUTPUT", tmp_path / "series")
-    written = series.write(STAGES)
+    monkeypatch.setattr(writer, "OUTPUT", tmp_path / "series")
+    written = writer.write(STAGES)
     names = STAGES.names
     repository = tmp_path / "linux"
     repository.mkdir()
-    series.git(repository, "init", "--quiet")
-    series.copy(names, paths.STOCK_TREE, repository)
-    series.commit(repository, "the stock kernel")
+    writer.git(repository, "init", "--quiet")
+    writer.copy(names, paths.STOCK_TREE, repository)
+    writer.commit(repository, "the stock kernel")
     assert len(written) == len(PATCHES)
-    patches = [str(series.OUTPUT / name) for name in written]
-    series.git(repository, "am", "--quiet", *patches)
+    patches = [str(writer.OUTPUT / name) for name in written]
+    writer.git(repository, "am", "--quiet", *patches)
     for name in names:
         ours, applied = paths.TREE / name, repository / name
         assert applied.is_file() == ours.is_file(), name
@@ -136,7 +138,7 @@ def test_stage_compiles(stage: int) -> None:
         assert stage == STAGES.last, "only the documents are not compiled"
         return
     with paths.locked("stage"):
-        series_stage.prepare(STAGES, stage)
+        stages.prepare(STAGES, stage)
         FRAGMENT.write_text(fragment(stage), encoding="utf-8")
         for kernel, names in targets.items():
             if names:
@@ -148,6 +150,6 @@ def test_stage_compiles(stage: int) -> None:
 def test_suites_of_stage(stage: int) -> None:
     """The KUnit suites that are there after a patch pass."""
     with paths.locked("stage"):
-        series_stage.prepare(STAGES, stage)
+        stages.prepare(STAGES, stage)
         seen = kunit.run(UML, kunit.KUNITCONFIG, [])
     assert set(seen) == {"PASS"}

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab import paths, xen_image
+from lab.base import paths
+from lab.xen import image as xen_image
 from stand_in import MISSING, TOOLS
 
 WORK = paths.BUILD / "clone"

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import accel, deb, kernels
-from lab.paths import ROOT
-from lab.vm import Vm
+from lab.base.paths import ROOT
+from lab.guest import accel
+from lab.guest.vm import Vm
+from lab.kernel import deb, kernels
 from reporting import backend, stat, wait_drained, wait_until
 
 pytestmark = pytest.mark.long

@@ -9,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import deb, version
-from lab.paths import ROOT
+from lab.base import version
+from lab.base.paths import ROOT
+from lab.kernel import deb
 
 GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"
 COMMANDS = ("page_reporting_cold", "page_reporting_top", "page_reporting_why")

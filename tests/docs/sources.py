@@ -7,7 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from lab.paths import ROOT, TREE
+from lab.base.paths import ROOT, TREE
 
 ADMIN_GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"
 XEN_GUIDE = ADMIN_GUIDE.with_name("page_reporting_xen.rst")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sources
-from lab.paths import ROOT, TREE
+from lab.base.paths import ROOT, TREE
 
 SECTIONS = ("Tunables", "State and flush", "Counters")
 DOCUMENTS = (sources.ADMIN_GUIDE, sources.DESIGN, sources.ABI)

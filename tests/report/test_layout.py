@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import bench_report
-from lab.bench_html import page
-from lab.bench_kept import SHELVES
+from lab.report.html import page
+from lab.report.kept import SHELVES
+from lab.results import collect
 
 # A desktop and a telephone.
 WIDTHS = (1280, 360)
@@ -68,11 +68,11 @@ def lay_out(html: str, folder: Path, scheme: str = "light") -> list[Layout]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_everything_can_be_read(tmp_path: Path, scheme: str) -> None:
     """The page with all kept results, its folded parts open, by day and by night."""
-    chapters: list[bench_report.Chapter] = []
+    chapters: list[collect.Chapter] = []
     for shelf in SHELVES.values():
-        kept, demo = bench_report.load_kept(shelf), shelf.folder / bench_report.DEMO
-        chapters += bench_report.with_upstream(shelf, kept, demo)
-    assert len(chapters) >= len(bench_report.load_kept()) > 0
+        kept, demo = collect.load_kept(shelf), shelf.folder / collect.DEMO
+        chapters += collect.with_upstream(shelf, kept, demo)
+    assert len(chapters) >= len(collect.load_kept()) > 0
     for layout in lay_out(page(chapters), tmp_path, scheme):
         assert layout["seen"] > 100
         assert not layout["found"], f"at a width of {layout['width']}"

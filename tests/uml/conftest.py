@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import image, kunit, paths
-from lab.uml import Uml
+from lab.base import paths
+from lab.guest import image
+from lab.guest.uml import Uml
+from lab.kernel import kunit
 
 Boot = Callable[..., AbstractContextManager[Uml]]
 

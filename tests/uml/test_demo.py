@@ -8,8 +8,8 @@ import os
 import subprocess
 
 import pytest
-from lab import kernels
-from lab.paths import BUILD, ROOT
+from lab.base.paths import BUILD, ROOT
+from lab.kernel import kernels
 
 REPORT = BUILD / "report" / "demo-uml.json"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from conftest import Boot
-from lab.paths import ROOT
-from lab.uml import BYTES_PER_BLOCK, Uml
+from lab.base.paths import ROOT
+from lab.guest.uml import BYTES_PER_BLOCK, Uml
 from reporting import (
     SYSFS,
     backend,

@@ -10,7 +10,7 @@ from importlib import import_module
 
 import pytest
 from lab.__main__ import COMMANDS
-from lab.paths import ROOT
+from lab.base.paths import ROOT
 
 
 def lab(*words: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.paths import ROOT
+from lab.base.paths import ROOT
 
 GOOD = (
     "mm/page_reporting: count what is skipped\n",

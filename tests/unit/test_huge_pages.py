@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab.huge_pages import HugePages, HugePagesError
+from lab.guest.huge_pages import HugePages, HugePagesError
 
 
 @pytest.fixture(name="pool")

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab import kernels, paths
-from lab.kernels import unmet
+from lab.base import paths
+from lab.kernel import kernels
+from lab.kernel.kernels import unmet
 
 CONFIG = """CONFIG_SMP=y
 CONFIG_NR_CPUS=16

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.layers import Layers, Source, check
+from lab.check.layers import Layers, Source, check
 
 LOW = "int low_value = 1;\nint low(int x)\n{\n\treturn static_helper(x);\n}\n"
 HIGH = "static int mine;\nint high(void)\n{\n\treturn low(low_value);\n}\n"

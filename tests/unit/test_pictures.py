@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.bench_kept import SHELVES
-from lab.bench_report import SECTIONS
+from lab.report.kept import SHELVES
+from lab.results.collect import SECTIONS
 from matplotlib.figure import Figure  # type: ignore[import]
 
 

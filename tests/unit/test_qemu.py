@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab import paths, qemu
+from lab.base import paths
+from lab.guest import qemu
 
 
 def test_where_they_are() -> None:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import quick
+from lab.kernel import quick
 
 # A mistake for each file: what is written there, and what is instead.
 MISTAKES = {

@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import (
-    bench_build,
-    bench_discard,
-    bench_hold,
-    bench_report,
-    bench_scale,
-    bench_summary,
-)
-from lab.bench_html import size_note
-from lab.bench_kept import FOLDER, SHELVES, Shelf
-from lab.bench_report import Chapter, load, upstream
-from lab.bench_section import Section, Table
+from lab.bench import build, discard, hold, scale
+from lab.report import summary
+from lab.report.html import size_note
+from lab.report.kept import FOLDER, SHELVES, Shelf
+from lab.report.section import Section, Table
+from lab.results import collect
+from lab.results.collect import Chapter, compared, load
 
 
 DEFAULT, NEWEST = SHELVES["6.12"], SHELVES["7.3"]
@@ -40,19 +35,19 @@ def chapter(name: str, title: str, shelf: Shelf = DEFAULT) -> Chapter:
 
 def test_documents_are_those_of_the_kept_results() -> None:
     """Nobody has changed them by hand, nor forgotten to write them anew."""
-    documents = bench_report.documents()
+    documents = collect.documents()
     for path, text in documents.items():
         assert text == path.read_text(encoding="utf-8"), "run make report KEEP=1"
-    assert {*FOLDER.rglob("*.rst")} == {*documents} - {bench_report.SUMMARY}
+    assert {*FOLDER.rglob("*.rst")} == {*documents} - {collect.SUMMARY}
 
 
 def test_short_document_is_short() -> None:
     """It has every benchmark, and can be read at once."""
-    kept = bench_report.load_kept()
+    kept = collect.load_kept()
     names = [chapter.name for chapter in kept]
     # One that is new may not have been run at full size yet.
-    assert names and names == [name for name in bench_report.SECTIONS if name in names]
-    text = bench_report.SUMMARY.read_text(encoding="utf-8")
+    assert names and names == [name for name in collect.SECTIONS if name in names]
+    text = collect.SUMMARY.read_text(encoding="utf-8")
     assert all(f"\n{chapter.section.title}\n===" in text for chapter in kept)
     assert len(text.splitlines()) <= 170
 
@@ -60,12 +55,12 @@ def test_short_document_is_short() -> None:
 def test_summary_takes_figures_from_tables() -> None:
     """Kernels are rows or columns; what is not there is named."""
     rows = Table("", ("kernel", "a"), [("ours", "1"), ("stock", "2")])
-    by_row = bench_summary.Line("x", "?", ("ours", "stock", None), column="a")
+    by_row = summary.Line("x", "?", ("ours", "stock", None), column="a")
     assert by_row.figures(rows) == ("1", "2", "–")
     columns = Table("", ("what", "ours", "stock"), [("b", "3", "never")])
-    by_column = bench_summary.Line("x", "?", ("ours", "stock"), row=("b",), unit="s")
+    by_column = summary.Line("x", "?", ("ours", "stock"), row=("b",), unit="s")
     assert by_column.figures(columns) == ("3 s", "never")
-    with pytest.raises(bench_summary.SummaryError, match="no single 'a' of"):
+    with pytest.raises(summary.SummaryError, match="no single 'a' of"):
         by_row.figures(Table("", ("kernel", "a"), [("ours", "1")]))
 
 
@@ -73,7 +68,7 @@ def test_kept_results_can_be_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing was run, the report shows what is kept, with its pictures."""
-    monkeypatch.setattr(bench_report, "REPORT", tmp_path)
+    monkeypatch.setattr(collect, "REPORT", tmp_path)
     kept = [path.stem for path in DEFAULT.folder.glob("*.json")]
     assert kept
     for name in kept:
@@ -85,7 +80,7 @@ def test_kept_results_can_be_shown(
 @all_shelves
 def test_nothing_is_kept_that_is_not_wanted(shelf: Shelf) -> None:
     """All that is kept is in the documents, with its pictures."""
-    kept = bench_report.load_kept(shelf)
+    kept = collect.load_kept(shelf)
     assert kept or shelf.part
     for shown in kept:
         assert shelf.wants(shown.name) and shelf.takes(shown.data["scale"])
@@ -125,12 +120,12 @@ def fixture_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Chap
     seconds_of = {"ours": 0.5, "stock": 12.5, "stock100": None, "none": None}
     runs = [{"name": name, "almost_back": back} for name, back in seconds_of.items()]
     (target / "demo.json").write_text(json.dumps({"runs": runs}), encoding="utf-8")
-    return bench_report.load_kept(NEWEST)
+    return collect.load_kept(NEWEST)
 
 
 def test_kernels_are_compared(newest: list[Chapter]) -> None:
     """Each figure is in the column of the kernel that it was measured on."""
-    found = upstream(NEWEST, newest, NEWEST.folder / "demo.json")
+    found = compared(NEWEST, newest, NEWEST.folder / "demo.json")
     assert found is not None and found.pictures == [NEWEST.picture("demo.png")]
     (table,) = found.section.tables
     rows = {row[0]: row[1:] for row in table.rows}
@@ -148,32 +143,32 @@ def test_kernels_are_compared(newest: list[Chapter]) -> None:
 def test_what_was_not_run_is_not_compared(newest: list[Chapter]) -> None:
     """Nothing is said of it, nor of the default kernel."""
     demo = NEWEST.folder / "demo.json"
-    whole, part = (upstream(NEWEST, each, demo) for each in (newest, newest[:1]))
+    whole, part = (compared(NEWEST, each, demo) for each in (newest, newest[:1]))
     assert whole and part
     assert len(part.section.reading) == len(whole.section.reading) - 2
     assert len(part.section.tables[0].rows) == len(whole.section.tables[0].rows) - 3
-    assert upstream(DEFAULT, bench_report.load_kept(), demo) is None
+    assert compared(DEFAULT, collect.load_kept(), demo) is None
     demo.unlink()
-    assert upstream(NEWEST, newest, demo) is None
+    assert compared(NEWEST, newest, demo) is None
 
 
 def test_another_kernel_has_documents_of_its_own(newest: list[Chapter]) -> None:
     """Beside its results; the short document has the comparison only."""
-    documents = bench_report.documents()
+    documents = collect.documents()
     own, default = (documents[shelf.folder / "details.rst"]
                     for shelf in (NEWEST, DEFAULT))  # fmt: skip
     title = "\nHow far has upstream come? Linux 7.3\n===="
     assert title in own and title not in default
     assert all(f"\n{each.section.title}\n==" in own for each in newest)
     assert "unmodified Linux 7.3" in own and "unmodified Linux 6.12" in default
-    short = documents[bench_report.SUMMARY]
+    short = documents[collect.SUMMARY]
     assert short.count(title) == 1 and short.count("\nBitmap or list walk?\n==") == 1
     assert "images/bench-7.3-demo.png" in short
 
 
 def test_results_of_another_kernel_are_of_one_version() -> None:
     """So what is compared is one and the same library, which can be had again."""
-    kept = bench_report.load_kept(NEWEST)
+    kept = collect.load_kept(NEWEST)
     commits = {commit for each in kept for commit in each.commits}
     assert len(commits) <= 1
     assert not any("-dirty" in commit for commit in commits)
@@ -194,10 +189,10 @@ def test_pictures_have_the_kernel_in_their_names_and_not_the_size() -> None:
 def test_results_of_changed_files_are_not_kept() -> None:
     """Nobody could measure them again."""
     some = chapter("memhog", "New memhog")
-    bench_report.check_origin(some)
+    collect.check_origin(some)
     some.data["results"]["step/ours"]["commit"] = "0.1 (abc-dirty)"
     with pytest.raises(SystemExit, match="abc-dirty"):
-        bench_report.check_origin(some)
+        collect.check_origin(some)
 
 
 @pytest.mark.parametrize(
@@ -216,14 +211,14 @@ def test_incomplete_run_is_named_and_not_kept() -> None:
     assert some.missing == ["memhog/none", "memhog/stock"]
     assert "Not measured: memhog/none, memhog/stock" in "".join(size_note(some))
     with pytest.raises(SystemExit, match="memhog/none memhog/stock"):
-        bench_report.check_complete(some)
+        collect.check_complete(some)
 
 
 def test_builds_are_compared_boot_by_boot() -> None:
     """A slow boot of both kernels makes no difference between them."""
     run = dict.fromkeys(
         ("gib_minutes", "gib_minutes_build", "given_mib", "unpack_seconds",
-         "compile_seconds", "system_seconds", *bench_build.LEFT),
+         "compile_seconds", "system_seconds", *build.LEFT),
         100.0,
     )  # fmt: skip
     results = {
@@ -234,7 +229,7 @@ def test_builds_are_compared_boot_by_boot() -> None:
         for boot, slow in ((1, 1.0), (2, 1.5))
         for name, more in (("ours", 1.1), ("stock", 1.0))
     }  # fmt: skip
-    text = "\n".join(bench_build.describe(results).reading)
+    text = "\n".join(build.describe(results).reading)
     assert "memory over time +10 % (+10 to +10)" in text
 
 
@@ -243,17 +238,17 @@ def test_builds_are_compared_boot_by_boot() -> None:
 )
 def test_host_that_sees_what_it_gets_may_be_lazy(shown: int, choice: str) -> None:
     """What shows at the host decides, whatever time is saved."""
-    free = bench_discard.FREE.name
+    free = discard.FREE.name
     results: dict[str, dict[str, Any]] = {}
-    for variant in bench_discard.VARIANTS:
+    for variant in discard.VARIANTS:
         lazy = variant.name == free
-        reuse = {name: [1.0, 1.0] for name in bench_discard.SERIES}
+        reuse = {name: [1.0, 1.0] for name in discard.SERIES}
         reuse["cpu_seconds"] = [8.0] * 2 if lazy else [10.0] * 2
         reuse["host_mib"] = [shown] * 2 if lazy else [360] * 2
         reuse["lazy_mib"] = [2400] * 2 if lazy else [0] * 2
         results[f"reuse-1/{variant.name}"] = reuse
         results[f"neighbour-1/{variant.name}"] = {"touch_seconds": 9.0, "swap_mib": 0}
-    assert bench_discard.describe(results).headline[0] == choice
+    assert discard.describe(results).headline[0] == choice
 
 
 def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
@@ -261,19 +256,19 @@ def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
     rows = [
         [way, gib, 9, percent, 0, ns * gib, ns * gib, ns * gib, 32, 1, 9]
         for way, ns in (("walk", 10_000), ("tracker", 10))
-        for gib in bench_scale.SIZES
+        for gib in scale.SIZES
         for percent in (1, 10, 50)
     ]
     seen: list[tuple[float, float]] = []
-    results = {"scale/uml": {"columns": bench_scale.COLUMNS, "series": rows}}
+    results = {"scale/uml": {"columns": scale.COLUMNS, "series": rows}}
 
     def look(figure: Any, path: Path) -> Path:
         seen.extend(axes.get_ylim() for axes in figure.axes)
         return path
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench_scale, "save", look)
-        bench_scale.draw(results, tmp_path, "scale")
+        patch.setattr(scale, "save", look)
+        scale.draw(results, tmp_path, "scale")
     assert len(seen) == 2
     for bottom, top in seen:
         assert 0 < bottom <= 0.01 and top >= 40_960
@@ -281,12 +276,12 @@ def test_scale_is_drawn_to_scale(tmp_path: Path) -> None:
 
 def test_discard_is_drawn(tmp_path: Path) -> None:
     """Every number that is compared has its bar."""
-    reuse = {name: [1.0, 2.0] for name in bench_discard.SERIES}
+    reuse = {name: [1.0, 2.0] for name in discard.SERIES}
     beside: dict[str, Any] = {"touch_seconds": 3.0}
     results: dict[str, dict[str, Any]] = {
         f"{step}-1/{variant.name}": result
         for step, result in (("reuse", reuse), ("neighbour", beside))
-        for variant in bench_discard.VARIANTS
+        for variant in discard.VARIANTS
     }
     bars: list[int] = []
 
@@ -295,8 +290,8 @@ def test_discard_is_drawn(tmp_path: Path) -> None:
         return path
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench_discard, "save", look)
-        bench_discard.draw(results, tmp_path, "discard")
+        patch.setattr(discard, "save", look)
+        discard.draw(results, tmp_path, "discard")
     assert bars == [2, 2, 2]
 
 
@@ -325,7 +320,7 @@ def test_spans_are_charged_to_functions(tmp_path: Path) -> None:
     """A lock function is not the one to blame, but who called it."""
     path = tmp_path / "System.map"
     path.write_text(SYSTEM_MAP, encoding="utf-8")
-    spans = bench_hold.parse(HISTOGRAM, bench_hold.Symbols(path))
+    spans = hold.parse(HISTOGRAM, hold.Symbols(path))
     assert spans == {"fpr_return_pages": 81_000, "get_page_from_freelist": 12_000}
 
 
@@ -342,11 +337,11 @@ def test_verdict_on_the_longest_hold(
 ) -> None:
     """Too long is one thing, to grow with the batch another."""
     series = [
-        bench_hold.row(order, capacity, {"fpr_work": us * 1000, "vfree": 7000})
-        for order in bench_hold.ORDERS
+        hold.row(order, capacity, {"fpr_work": us * 1000, "vfree": 7000})
+        for order in hold.ORDERS
         for capacity, us in times.items()
     ]
-    section = bench_hold.describe({"whole/ours": {"series": series}})
+    section = hold.describe({"whole/ours": {"series": series}})
     assert f"At most 100 us: {at_most}." in section.reading[0]
     assert f"constant: {constant}." in section.reading[0]
     assert "vfree" in section.tables[0].rows[0][3]

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.bench_guest import Bench, Result
-from lab.bench_runner import Report, Step, Task, run
-from lab.variants import OURS, Variant
+from lab.bench.guest import Bench, Result
+from lab.bench.runner import Report, Step, Task, run
+from lab.guest.variants import OURS, Variant
 
 BENCH = Bench("tcg", 1)
 

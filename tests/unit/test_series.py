@@ -6,10 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lab import paths, rules, series, series_plan, series_stage, series_trim, version
-from lab.series_plan import Hunk, Patch, SeriesError
-from lab.series_stage import KCONFIG, Stages
-from lab.tree import REMOVED, Integration
+from lab.base import paths, version
+from lab.kernel import rules
+from lab.kernel.tree import REMOVED, Integration
+from lab.series import plan, stages, trim, writer
+from lab.series.plan import Hunk, Patch, SeriesError
+from lab.series.stages import KCONFIG, Stages
 
 MAKEFILE = """# objects
 obj-$(CONFIG_X) += page_reporting.o
@@ -217,16 +219,16 @@ def test_symbols(lab: Lab) -> None:
 )
 def test_bad_plan(tmp_path: Path, text: str, message: str) -> None:
     """A mistake in the plan is named."""
-    plan = tmp_path / "series.toml"
-    plan.write_text(text, encoding="utf-8")
+    file = tmp_path / "series.toml"
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(SeriesError, match=message):
-        series_plan.load(plan)
+        plan.load(file)
 
 
 def test_trimmed_makefile() -> None:
     """Objects without a source go, and nothing changes when there are none."""
-    assert series_trim.makefile(MAKEFILE, lambda name: True) == MAKEFILE
-    trimmed = series_trim.makefile(MAKEFILE, lambda name: name != "late.c")
+    assert trim.makefile(MAKEFILE, lambda name: True) == MAKEFILE
+    trimmed = trim.makefile(MAKEFILE, lambda name: name != "late.c")
     assert trimmed == LATE_MAKEFILE
 
 
@@ -234,52 +236,52 @@ def test_trimmed_makefile_is_wrapped() -> None:
     """A line that becomes too long is continued."""
     names = [f"object{number}.o" for number in range(20)]
     text = f"page_reporting-y := {' '.join(names)}\n"
-    trimmed = series_trim.makefile(text, lambda name: name != "object7.c")
+    trimmed = trim.makefile(text, lambda name: name != "object7.c")
     assert trimmed.replace(" \\\n\t", " ") == text.replace("object7.o ", "")
     assert max(len(line) for line in trimmed.splitlines()) <= 80
 
 
 def test_trimmed_kconfig() -> None:
     """A symbol goes with its help, paragraphs and all."""
-    assert series_trim.kconfig_symbols(SYMBOLS) == ["EARLY", "LATE"]
-    assert series_trim.kconfig(SYMBOLS, set()) == SYMBOLS
-    assert series_trim.kconfig(SYMBOLS, {"LATE"}) == EARLY_SYMBOLS
-    assert series_trim.kconfig(SYMBOLS, {"EARLY"}).startswith("# ours\nconfig LATE")
+    assert trim.kconfig_symbols(SYMBOLS) == ["EARLY", "LATE"]
+    assert trim.kconfig(SYMBOLS, set()) == SYMBOLS
+    assert trim.kconfig(SYMBOLS, {"LATE"}) == EARLY_SYMBOLS
+    assert trim.kconfig(SYMBOLS, {"EARLY"}).startswith("# ours\nconfig LATE")
 
 
 def test_trimmed_settings() -> None:
     """A paragraph goes with its comment when it sets nothing any more."""
-    assert series_trim.settings(FRAGMENT, set()) == FRAGMENT
-    assert series_trim.settings(FRAGMENT, {"LATE", "LATE_TOO"}) == EARLY_FRAGMENT
+    assert trim.settings(FRAGMENT, set()) == FRAGMENT
+    assert trim.settings(FRAGMENT, {"LATE", "LATE_TOO"}) == EARLY_FRAGMENT
     unset = "# CONFIG_LATE is not set\n# CONFIG_EARLY is not set\n"
-    assert series_trim.settings(unset, {"LATE"}) == "# CONFIG_EARLY is not set\n"
+    assert trim.settings(unset, {"LATE"}) == "# CONFIG_EARLY is not set\n"
 
 
 def test_trimmed_includes() -> None:
     """Includes of headers that are not there go."""
     text = '#include <a.h>\n#include "../late.h"\n#include "../early.h"\n'
-    trimmed = series_trim.includes(text, lambda name: name == "../early.h")
+    trimmed = trim.includes(text, lambda name: name == "../early.h")
     assert trimmed == '#include <a.h>\n#include "../early.h"\n'
-    assert series_trim.beside("mm/x/tests/a.h", "../early.h") == "mm/x/early.h"
+    assert trim.beside("mm/x/tests/a.h", "../early.h") == "mm/x/early.h"
 
 
 @pytest.mark.parametrize("source", paths.SOURCES)
 def test_all_of_ours_has_its_patch(source: str) -> None:
     """Every file, rule and symbol belongs to exactly one patch, for every kernel."""
-    patches = series_plan.load()
+    patches = plan.load()
     project = Integration(paths.ROOT, paths.STOCK_TREE, paths.TREE, source)
     overlay = project.overlay_files()
-    series_plan.file_owners({*overlay, *REMOVED}, patches)
+    plan.file_owners({*overlay, *REMOVED}, patches)
     found = rules.load(paths.ROOT / "integration", source)
-    series_plan.rule_owners((rule.name for rule in found), patches)
-    symbols = series_trim.kconfig_symbols(overlay[KCONFIG].read_text(encoding="utf-8"))
-    owners = series_plan.symbol_owners(symbols, patches)
+    plan.rule_owners((rule.name for rule in found), patches)
+    symbols = trim.kconfig_symbols(overlay[KCONFIG].read_text(encoding="utf-8"))
+    owners = plan.symbol_owners(symbols, patches)
     assert set(owners) == {symbol for patch in patches for symbol in patch.kconfig}
 
 
 def test_hunks_of_ours_match() -> None:
     """Each hunk of the plan matches exactly once, in the files of the project."""
-    stages = Stages(series_plan.load())
+    stages = Stages(plan.load())
     ours = {hunk.file for patch in stages.patches for hunk in patch.hunks}
     for name in sorted(ours & stages.overlay.keys()):
         for stage in range(stages.last):
@@ -290,18 +292,18 @@ def test_cover_letter_names_the_version(tmp_path: Path) -> None:
     """It is written beside the patches, and git am does not see it."""
     repository = tmp_path / "repository"
     repository.mkdir()
-    series.git(repository, "init", "--quiet", f"--initial-branch={series.BRANCH}")
-    series.identify(repository)
+    writer.git(repository, "init", "--quiet", f"--initial-branch={writer.BRANCH}")
+    writer.identify(repository)
     for number in range(3):
         (repository / "file").write_text(f"{number}\n", encoding="utf-8")
-        series.commit(repository, f"commit {number}")
-    series.git(repository, "tag", "stock", "HEAD~2")
+        writer.commit(repository, f"commit {number}")
+    writer.git(repository, "tag", "stock", "HEAD~2")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(series, "OUTPUT", tmp_path)
-        series.export(repository, signoff=False)
+        patch.setattr(writer, "OUTPUT", tmp_path)
+        writer.export(repository, signoff=False)
     assert len(list(tmp_path.glob("*.patch"))) == 2
-    text = (tmp_path / f"{series.COVER}.txt").read_text(encoding="utf-8")
-    subject = series_plan.load_cover().subject
+    text = (tmp_path / f"{writer.COVER}.txt").read_text(encoding="utf-8")
+    subject = plan.load_cover().subject
     assert f"\nSubject: [PATCH 0/2] {subject}\n" in text
     assert f"\nVersion {version.described()}, for Linux " in text
     assert "BLURB" not in text
@@ -309,10 +311,10 @@ def test_cover_letter_names_the_version(tmp_path: Path) -> None:
 
 def test_cover_needs_all(tmp_path: Path) -> None:
     """A plan without a cover letter is refused."""
-    plan = tmp_path / "plan.toml"
-    plan.write_text("[cover]\nsubject = 's'\n", encoding="utf-8")
+    file = tmp_path / "plan.toml"
+    file.write_text("[cover]\nsubject = 's'\n", encoding="utf-8")
     with pytest.raises(SeriesError, match="needs subject and body"):
-        series_plan.load_cover(plan)
+        plan.load_cover(file)
 
 
 def test_rules_run_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,10 +327,10 @@ def test_rules_run_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         return original(rule, source)
 
     monkeypatch.setattr(rules.Edit, "apply", count)
-    monkeypatch.setattr(series_stage, "APPLIED", {})
-    stages = lab.stages(early(), late())
+    monkeypatch.setattr(stages, "APPLIED", {})
+    both = lab.stages(early(), late())
     for stage in (0, 1, 0, 1, 1):
-        stages.content("mm/alloc.c", stage)
+        both.content("mm/alloc.c", stage)
     # the second anew, where the first one has been at work
     names = [name.removeprefix("edits.toml ") for name in calls]
     assert names == ["[second]", "[first]", "[second]"]

@@ -8,13 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import paths
-from lab.side_by_side import own_name
-from lab.tally import counts
+from lab.base import paths
+from lab.base.tally import counts
+from lab.testing.side_by_side import own_name
 
 CONFTEST = """
 import pytest
-from lab.side_by_side import begin_with, keep_together
+from lab.testing.side_by_side import begin_with, keep_together
 
 SHARED = ("slow", "quick")
 

@@ -8,7 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import debian, kernels, paths, qemu, tree, xen_image
+from lab.base import debian, paths
+from lab.guest import qemu
+from lab.kernel import kernels, tree
+from lab.xen import image as xen_image
 
 LISTING = """http://example.com/security/|bookworm-security|Debian
 http://example.com/other/debian/|stable|Somebody
@@ -53,7 +56,7 @@ def test_other_versions_are_refused(name: str, value: str) -> None:
 @pytest.mark.parametrize("source", paths.SOURCES)
 def test_where_each_kernel_is_built(source: str) -> None:
     """The default has its old place, another a directory in there; no object mixes."""
-    program = "from lab import paths; print(paths.TREE, paths.STOCK_TREE, paths.CCACHE)"
+    program = "from lab.base.paths import *; print(TREE, STOCK_TREE, CCACHE)"
     names = subprocess.run(
         ["/usr/bin/python3", "-B", "-c", program],
         env=os.environ

@@ -2,7 +2,7 @@
 """How the results of a group of tests are counted."""
 
 import pytest
-from lab.tally import Tally, counts
+from lab.base.tally import Tally, counts
 
 
 @pytest.mark.parametrize(

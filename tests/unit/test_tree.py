@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from lab.rules import RuleError
-from lab.tree import Integration, TreeError, link_copy
+from lab.kernel.rules import RuleError
+from lab.kernel.tree import Integration, TreeError, link_copy
 
 ALLOC = """#include "old.h"
 

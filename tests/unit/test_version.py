@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from lab import paths, version
+from lab.base import paths, version
 
 
 def as_numbers(text: str) -> list[int]:

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.paths import ROOT
+from lab.base.paths import ROOT
 
 SOURCE = ROOT / "tools/mm/page_reporting_why.c"
 SYSFS = "sys/kernel/mm/page_reporting"

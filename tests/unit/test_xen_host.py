@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from lab.xen_host import EMULATION_FAULT
+from lab.xen.host import EMULATION_FAULT
 
 # What Xen says at the end of a domain, without most of the registers.
 DUMP = """(XEN) d3v0 Triple fault - invoking HVM shutdown action 1

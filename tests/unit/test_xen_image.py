@@ -7,13 +7,13 @@ import os
 import subprocess
 
 import pytest
-from lab import paths
+from lab.base import paths
 
 
 @pytest.mark.parametrize("version, folder", [("4.17", "xen"), ("4.20", "xen-4.20")])
 def test_where_each_is_built(version: str, folder: str) -> None:
     """The default has its old place, and nothing of two versions mixes."""
-    program = "from lab import xen_image; print(xen_image.XEN, xen_image.TOOLS)"
+    program = "from lab.xen import image; print(image.XEN, image.TOOLS)"
     names = subprocess.run(
         ["/usr/bin/python3", "-B", "-c", program],
         env=os.environ

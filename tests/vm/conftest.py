@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import accel, kernels
-from lab.side_by_side import begin_with, keep_together, own_name
-from lab.vm import Vm, kernel_image
+from lab.guest import accel
+from lab.guest.vm import Vm, kernel_image
+from lab.kernel import kernels
+from lab.testing.side_by_side import begin_with, keep_together, own_name
 from reporting import retain_nothing, wait_drained
 
 Boot = Callable[..., AbstractContextManager[Vm]]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from lab.vm import Guest, Vm
+from lab.guest.vm import Guest, Vm
 
 SYSFS = "/sys/kernel/mm/page_reporting"
 TRACING = "/sys/kernel/tracing"

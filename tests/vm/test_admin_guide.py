@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
-from lab.image import build_perf_image
-from lab.paths import ROOT
-from lab.vm import Vm
+from lab.base.paths import ROOT
+from lab.guest.image import build_perf_image
+from lab.guest.vm import Vm
 from reporting import retain_nothing, wait_until
 
 GUIDE = ROOT / "Documentation/admin-guide/mm/page_reporting.rst"

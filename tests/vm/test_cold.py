@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm
-from lab.vm_rss import guest_memory_kib
+from lab.guest.memory import guest_memory_kib
+from lab.guest.vm import Vm
 from reporting import retain_nothing, wait_drained, wait_until
 
 KIB_PER_MIB = 1024

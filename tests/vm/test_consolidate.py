@@ -7,7 +7,7 @@ import re
 import time
 
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import SYSFS, start_scatter, stat, tune, wait_drained, wait_until
 
 KIB_PER_MIB = 1024

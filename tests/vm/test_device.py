@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     VIRTIO,
     assert_reports,

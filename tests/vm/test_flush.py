@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     LARGE,
     SYSFS,

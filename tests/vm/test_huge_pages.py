@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
-from lab.huge_pages import HugePages
-from lab.vm import Vm
+from lab.guest.huge_pages import HugePages
+from lab.guest.vm import Vm
 from reporting import (
     SYSFS,
     retain_nothing,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     BUSY,
     NOT_ANSWERED,

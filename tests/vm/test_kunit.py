@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
-from lab.paths import BUILD
-from lab.vm import Vm
+from lab.base.paths import BUILD
+from lab.guest.vm import Vm
 from reporting import (
     assert_reports,
     backend,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import SYSFS, start_scatter, tunable, tune, wait_drained, wait_until
 
 KIB_PER_MIB = 1024

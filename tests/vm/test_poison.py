@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     TRACING,
     backend,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     SYSFS,
     TRACING,

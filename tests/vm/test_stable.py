@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     assert_reports,
     be_aggressive,

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from conftest import Boot
-from lab.vm import BALLOON, Vm
+from lab.guest.vm import BALLOON, Vm
 from reporting import (
     NOT_ANSWERED,
     assert_reports,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm
+from lab.guest.vm import Vm
 from reporting import (
     SYSFS,
     assert_reports,

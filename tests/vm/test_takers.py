@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from conftest import Boot
-from lab.vm import Vm, numa_arguments
+from lab.guest.vm import Vm, numa_arguments
 from reporting import (
     LARGE,
     be_aggressive,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
-from lab.vm import Vm, numa_arguments
+from lab.guest.vm import Vm, numa_arguments
 from reporting import (
     LARGE,
     SYSFS,

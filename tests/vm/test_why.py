@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Boot
-from lab.bench_pieces import host_address
-from lab.vm import Vm
-from lab.vm_rss import guest_memory
+from lab.bench.policy.redundancy import host_address
+from lab.guest.memory import guest_memory
+from lab.guest.vm import Vm
 from reporting import (
     SYSFS,
     in_use,

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from lab.side_by_side import begin_with, keep_together, own_name
-from lab.xen_host import KINDS, Domain, XenHost
+from lab.testing.side_by_side import begin_with, keep_together, own_name
+from lab.xen.host import KINDS, Domain, XenHost
 
 Start = Callable[..., AbstractContextManager[Domain]]
 

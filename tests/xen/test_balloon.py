@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import Start
-from lab.vm import Guest
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
+from lab.guest.vm import Guest
+from lab.xen.host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BALLOON,
     books,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from lab.xen_host import XenHost
+from lab.xen.host import XenHost
 from unbacked import (
     backend,
     kernel_says,

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 from conftest import Start
-from lab.vm import VmError
-from lab.xen_host import QUICK_KINDS, XenHost
+from lab.guest.vm import VmError
+from lab.xen.host import QUICK_KINDS, XenHost
 
 
 @pytest.mark.parametrize("kind", QUICK_KINDS)

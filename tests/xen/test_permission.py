@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Start
-from lab.vm import Guest
-from lab.xen_host import Domain, XenHost
+from lab.guest.vm import Guest
+from lab.xen.host import Domain, XenHost
 from unbacked import (
     BLOCK_KIB,
     SWITCH,

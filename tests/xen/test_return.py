@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from conftest import Start
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
+from lab.xen.host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BALLOON,
     books,

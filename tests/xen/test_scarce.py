@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import Start
-from lab.xen_host import QUICK_KINDS, Domain, XenHost
+from lab.xen.host import QUICK_KINDS, Domain, XenHost
 from unbacked import (
     BLOCK_KIB,
     SWITCH,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from conftest import Start
-from lab.xen_host import Domain, XenHost
+from lab.xen.host import Domain, XenHost
 from unbacked import settle, switch, unback_eagerly, unbacked_kib, wait_until
 
 MODULE = "/modules/leftovers.ko"

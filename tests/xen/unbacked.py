@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.vm import Guest
-from lab.xen_host import Domain, XenHost
+from lab.guest.vm import Guest
+from lab.xen.host import Domain, XenHost
 
 SYSFS = "/sys/kernel/mm/page_reporting"
 SWITCH = "/sys/module/kernel/parameters/xen_page_reporting"
