@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from lab.base import paths
-from lab.results.collect import SECTIONS
+from lab.bench.catalogue import BENCHMARKS
 
 SCALE = "16"
 FOLDER = paths.BUILD / "report"
@@ -128,8 +128,7 @@ def test_benchmark_measures_something(case: Case) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         results = json.loads(case.report.read_text(encoding="utf-8"))["results"]
         assert case.holds(results[f"{case.step}/{case.variant}"]), results
-        _, describe = SECTIONS[case.name]
-        assert describe(results).tables[0].rows
+        assert BENCHMARKS[case.name].describe(results).tables[0].rows
         assert case.report.with_suffix(".png").stat().st_size > 0
         again = bench(case)
         assert "1 of 1 steps were done before" in again.stdout, again.stderr

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from lab.report.html import page
-from lab.report.kept import SHELVES
+from lab.report.model import Chapter
 from lab.results import collect
+from lab.results.kept import SHELVES
 
 # A desktop and a telephone.
 WIDTHS = (1280, 360)
@@ -68,7 +69,7 @@ def lay_out(html: str, folder: Path, scheme: str = "light") -> list[Layout]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_everything_can_be_read(tmp_path: Path, scheme: str) -> None:
     """The page with all kept results, its folded parts open, by day and by night."""
-    chapters: list[collect.Chapter] = []
+    chapters: list[Chapter] = []
     for shelf in SHELVES.values():
         kept, demo = collect.load_kept(shelf), shelf.folder / collect.DEMO
         chapters += collect.with_upstream(shelf, kept, demo)

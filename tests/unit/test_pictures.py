@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.report.kept import SHELVES
-from lab.results.collect import SECTIONS
+from lab.bench.catalogue import BENCHMARKS
+from lab.results.kept import SHELVES
 from matplotlib.figure import Figure  # type: ignore[import]
 
 
@@ -17,7 +17,7 @@ KEPT = [
     path
     for shelf in SHELVES.values()
     for path in sorted(shelf.folder.glob("*.json"))
-    if path.stem in SECTIONS
+    if path.stem in BENCHMARKS
 ]
 
 
@@ -30,7 +30,7 @@ def figures(path: Path, folder: Path) -> list[Figure]:
         drawn.append(figure)
 
     kept = json.loads(path.read_text(encoding="utf-8"))
-    benchmark, _ = SECTIONS[path.stem]
+    benchmark = BENCHMARKS[path.stem]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", look)
         benchmark.draw(kept["results"], folder, path.stem)

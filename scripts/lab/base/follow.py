@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs a program and looks at what it says while it says it."""
+"""Runs a program and looks at what it says, also while it says it."""
 
 from __future__ import annotations
 
@@ -30,3 +30,9 @@ def follow(
         for line in process.stdout:
             see(line)
     return process.returncode
+
+
+def first_line(*command: str) -> str:
+    """Return the first line a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]

@@ -29,6 +29,7 @@ SOURCE = chosen("KERNEL_SOURCE", os.environ.get("KERNEL_SOURCE", ""), SOURCES)
 TOP = ROOT / "build"
 BUILD = TOP if SOURCE == SOURCES[0] else TOP / SOURCE
 LOGS = BUILD / "logs"
+REPORT = BUILD / "report"
 # All kernels share it.
 CCACHE = TOP / "ccache"
 

@@ -6,11 +6,9 @@ One that this machine is too small for does not keep the others from running.
 
 import argparse
 
+from lab.bench.catalogue import BENCHMARKS
 from lab.bench.runner import STOPPED
 from lab.bench.runner import main as run_benchmark
-from lab.results.collect import SECTIONS
-
-BENCHMARKS = {name: benchmark for name, (benchmark, _) in SECTIONS.items()}
 
 
 def main(arguments: list[str]) -> None:

@@ -315,4 +315,4 @@ STEPS: dict[str, tuple[int, Measure]] = {
     "reuse": (60, reuse),
     "neighbour": (40, neighbour),
 }
-BENCHMARK = Benchmark("discard", steps, draw, compile_library)
+BENCHMARK = Benchmark("discard", steps, draw, describe, compile_library)

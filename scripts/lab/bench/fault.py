@@ -26,7 +26,7 @@ from lab.bench.runner import Benchmark, Measure, Results, Step, boots, in_turn
 from lab.guest.variants import OURS, STOCK, STOCK100, STOCKS, Variant, measured
 from lab.guest.vm import Vm, VmError, kernel_image
 from lab.report.plot import SHADES, legend, panels, save, style
-from lab.report.section import Section, Table, show, verdict
+from lab.report.section import Line, Section, Table, show, verdict
 
 NOPR = Variant("nopr", "not built in", "nopr", "")
 OFF = Variant("off", "built in, no backend", "ours", "free-page-reporting=off")
@@ -55,6 +55,13 @@ KINDS = {"processes": "", "threads": "-t"}
 
 ROUND = re.compile(r"ticks=(\d+) faults=(\d+)")
 TOTAL = re.compile(r"faults=(\d+) seconds=([\d.]+)")
+
+# What the short document says.
+SIDES = ("this library", "stock kernel", "not built in")
+COMPARED = (
+    Line("instructions per small page fault", SIDES, "small pages"),
+    Line("instructions per huge page fault", SIDES, "huge pages"),
+)
 
 
 def counted(bench: Bench, variant: Variant, boot: int) -> Result:
@@ -243,6 +250,7 @@ def describe(results: Results) -> Section:
             *(time_table(results, mode) for mode in timed_modes(results)),
         ],
         reading=fault_reading(results),
+        compared=COMPARED,
     )
 
 
@@ -353,4 +361,4 @@ def steps() -> list[Step]:
     ]
 
 
-BENCHMARK = Benchmark("page_fault", steps, draw)
+BENCHMARK = Benchmark("page_fault", steps, draw, describe)

@@ -23,16 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from lab.base import version
-from lab.base.paths import SOURCE, SOURCES, STOCK_TREE, shown
+from lab.base.follow import first_line
+from lab.base.paths import REPORT, SOURCE, SOURCES, STOCK_TREE, shown
 from lab.bench import own_kernels
 from lab.bench.guest import Bench, Result
-from lab.demo.run import REPORT, explain, first_line
 from lab.guest import accel, vm
 from lab.guest.host_limit import HostError
 from lab.guest.variants import Variant
 from lab.kernel.kernels import KernelError
 from lab.kernel.rules import RuleError
 from lab.kernel.tree import PACKAGE, PACKAGE_STAMP
+from lab.report.section import Section
 
 SMOKE_SCALE = 16  # from here on a run only shows that it works
 STOPPED = "bench: stopped"
@@ -60,15 +61,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark: its steps, how to draw the results, what has to be made first.
+    """A benchmark: its steps, how to show the results, what has to be made first.
 
     draw() writes pictures whose names begin with the given one to the folder,
-    and returns them.
+    and returns them.  describe() says what came out.
     """
 
     name: str
     steps: Callable[[], list[Step]]
     draw: Callable[[Results, Path, str], list[Path]]
+    describe: Callable[[Results], Section]
     prepare: Callable[[], None] = lambda: None
 
     def variants(self) -> list[str]:
@@ -272,4 +274,4 @@ def main(benchmark: Benchmark) -> None:
     """Entry point of `make bench-NAME`."""
     for reason in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(reason, stopped)
-    explain(lambda: perform(benchmark))
+    vm.explain(lambda: perform(benchmark))

@@ -216,4 +216,4 @@ def describe(results: Results) -> Section:
     )  # fmt: skip
 
 
-BENCHMARK = Benchmark("scatter", steps, draw)
+BENCHMARK = Benchmark("scatter", steps, draw, describe)

@@ -6,21 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib  # type: ignore[import]
+from lab.report.plot import COLOURS, INK
+from matplotlib import pyplot  # type: ignore[import]
+from matplotlib.ticker import MultipleLocator  # type: ignore[import]
 
-matplotlib.use("Agg")
-
-# The backend has to be chosen first.
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.ticker import MultipleLocator  # type: ignore[import]  # noqa: E402
-
-COLOURS = {
-    "ours": "#0b6e4f",
-    "stock": "#c8553d",
-    "stock100": "#e0a458",
-    "none": "#7a7f87",
-}
-INK = "#2b2f36"
 MIB_PER_GIB = 1024
 SECONDS_BEFORE = 1.5
 QUICK_SECONDS = 5

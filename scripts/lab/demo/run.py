@@ -13,14 +13,14 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from lab.base import paths, version
-from lab.base.paths import BUILD
+from lab.base.follow import first_line
+from lab.base.paths import REPORT
 from lab.demo import plot
 from lab.guest import accel, image, vm
 from lab.guest.memory import RssSampler, Sample
@@ -28,7 +28,6 @@ from lab.guest.uml import Uml
 from lab.guest.variants import DEMO, DEMO_UML, Variant
 from lab.kernel import kernels
 
-REPORT = BUILD / "report"
 HOLD_SECONDS = 2
 SETTLE_SECONDS = 5
 KIB_PER_MIB = 1024
@@ -257,12 +256,6 @@ def table(runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
-def first_line(*command: str) -> str:
-    """Return the first line a command prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()[0]
-
-
 def write_report(host: Host, runs: list[Run], mem_mib: int) -> None:
     """Write the numbers and the picture."""
     REPORT.mkdir(parents=True, exist_ok=True)
@@ -305,14 +298,6 @@ def run() -> None:
     write_report(host, runs, mem_mib)
 
 
-def explain(run: Callable[[], None]) -> None:
-    """Run, and turn an expected failure into a message without a traceback."""
-    try:
-        run()
-    except vm.VmError as error:
-        raise SystemExit(str(error)) from None
-
-
 def main() -> None:
     """Entry point of `make demo`."""
-    explain(run)
+    vm.explain(run)

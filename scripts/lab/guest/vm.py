@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,14 @@ NO_HURRY = "no_timer_check"
 
 class VmError(Exception):
     """A guest did not do what was asked; the message ends with its console."""
+
+
+def explain(run: Callable[[], None]) -> None:
+    """Run, and turn an expected failure into a message without a traceback."""
+    try:
+        run()
+    except VmError as error:
+        raise SystemExit(str(error)) from None
 
 
 def kernel_image(name: str) -> Path:

@@ -26,7 +26,7 @@ DUMP_OBJECT = paths.BUILD / "coverage_dump.o"
 # libgcov of today has a function whose name is one of the kernel's.
 LINKING = "LDFLAGS_EXECSTACK=-z noexecstack --allow-multiple-definition"
 SOURCES = r"mm/page_reporting/[a-z]+\.[ch]$"
-REPORT = paths.BUILD / "report" / "coverage"
+REPORT = paths.REPORT / "coverage"
 
 
 def count() -> int:

@@ -7,13 +7,10 @@ from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lab.base import version
+from lab.report.model import Chapter
 from lab.report.section import Table
-
-if TYPE_CHECKING:
-    from lab.results.collect import Chapter
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #20242b; --soft: #5c6470;

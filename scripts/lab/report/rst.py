@@ -9,14 +9,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
 
+from lab.report.model import Chapter, Shelf
 from lab.report.section import Table
 from lab.report.summary import table as comparison
-
-if TYPE_CHECKING:
-    from lab.report.kept import Shelf
-    from lab.results.collect import Chapter
 
 WIDTH = 78
 TITLE = "Free page reporting: measurements"

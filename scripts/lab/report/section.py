@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+NOTHING = "–"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -19,11 +21,46 @@ class Table:
     rows: list[tuple[str, ...]]
 
 
+class ComparisonError(Exception):
+    """A benchmark has no such figure."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is compared, and where it is in the tables of a benchmark.
+
+    The kernels are either rows, of which each has it in the same column, or
+    columns, and it is in the row whose first cells are these.
+    """
+
+    what: str
+    kernels: tuple[str | None, ...] = ("this library", "stock kernel", "no reporting")
+    column: str = ""
+    row: tuple[str, ...] = ()
+    unit: str = ""
+
+    def figures(self, table: Table) -> tuple[str, ...]:
+        """Return the figure of each kernel."""
+        return tuple(self.figure(table, kernel) for kernel in self.kernels)
+
+    def figure(self, table: Table, kernel: str | None) -> str:
+        """Return the figure of one kernel."""
+        if kernel is None:
+            return NOTHING
+        first = self.row or (kernel,)
+        column = self.column or kernel
+        rows = [row for row in table.rows if row[: len(first)] == first]
+        if len(rows) != 1 or column not in table.head:
+            raise ComparisonError(f"{self.what}: no single '{column}' of {first}")
+        value = rows[0][table.head.index(column)]
+        return f"{value} {self.unit}" if self.unit and value[:1].isdigit() else value
+
+
 @dataclass(frozen=True)
 class Section:
     """A benchmark in the report.
 
-    The headline is one figure and what it is.
+    The headline is one figure and what it is; @compared is in the first table.
     """
 
     title: str
@@ -32,9 +69,10 @@ class Section:
     headline: tuple[str, str]
     tables: list[Table]
     reading: list[str] = field(default_factory=list)
+    compared: tuple[Line, ...] = ()
 
 
-def show(value: float | None, form: str = ".1f", missing: str = "–") -> str:
+def show(value: float | None, form: str = ".1f", missing: str = NOTHING) -> str:
     """Show a number, or that there is none."""
     return missing if value is None else format(value, form)
 

@@ -3,7 +3,7 @@
 
 Takes for each benchmark the largest size that was run here, and what is kept in
 the repository where nothing was.  With --keep, results become those that are kept,
-report.kept says which: as numbers in tests/bench/results/, and as pictures in
+kept.py says which: as numbers in tests/bench/results/, and as pictures in
 Documentation/images/.  From all that is kept documents are written: details.rst
 beside the numbers has everything, and the short one of the kernel's documentation,
 mm/page_reporting_results.rst, what matters most.
@@ -14,87 +14,24 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lab.base import paths
-from lab.bench import build, density, discard, fault, hold, memhog, scale, scatter, xen
-from lab.bench.policy import benchmark
-from lab.bench.policy.text import describe as describe_policy
-from lab.bench.runner import SMOKE_SCALE, Benchmark, Results
-from lab.demo.run import REPORT
+from lab.base.paths import REPORT
+from lab.bench.catalogue import BENCHMARKS
+from lab.bench.runner import SMOKE_SCALE, Results, all_tasks
 from lab.report.html import page
-from lab.report.kept import HERE, IMAGES, SHELVES, Shelf
+from lab.report.model import IMAGES, Chapter, Shelf
 from lab.report.rst import details, summary
 from lab.report.section import Section
 from lab.results import upstream
+from lab.results.kept import DEFAULT, HERE, OTHERS
 
-SECTIONS: dict[str, tuple[Benchmark, Callable[[Results], Section]]] = {
-    benchmark.name: (benchmark, describe)
-    for benchmark, describe in (
-        (density.BENCHMARK, density.describe),
-        (memhog.BENCHMARK, memhog.describe),
-        (benchmark.BENCHMARK, describe_policy),
-        (build.BENCHMARK, build.describe),
-        (scatter.BENCHMARK, scatter.describe),
-        (fault.BENCHMARK, fault.describe),
-        (scale.BENCHMARK, scale.describe),
-        (hold.BENCHMARK, hold.describe),
-        (discard.BENCHMARK, discard.describe),
-        (xen.BENCHMARK, xen.describe),
-    )
-}
-
-DEFAULT, *OTHERS = SHELVES.values()
 SUMMARY = paths.ROOT / "Documentation" / "mm" / "page_reporting_results.rst"
 DETAILS = "details.rst"
 DEMO = "demo.json"
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A benchmark that was run: its report, what it says, its pictures."""
-
-    name: str
-    path: Path
-    data: dict[str, Any]
-    section: Section
-    pictures: list[Path]
-    shelf: Shelf = HERE
-
-    @property
-    def kept(self) -> bool:
-        """Was it run elsewhere, and only its results are here?"""
-        return self.path.parent == self.shelf.folder
-
-    @property
-    def missing(self) -> list[str]:
-        """Which steps were not done."""
-        if self.name not in SECTIONS:
-            return []
-        benchmark, _ = SECTIONS[self.name]
-        wanted = {task.key for task in self.shelf.tasks(benchmark)}
-        return sorted(wanted - set(self.data["results"]))
-
-    @property
-    def dates(self) -> tuple[str, str]:
-        """When the first and the last step were done."""
-        dates = sorted(result["date"] for result in self.data["results"].values())
-        return dates[0], dates[-1]
-
-    @property
-    def commits(self) -> list[str]:
-        """Which versions of this repository were measured."""
-        results = self.data["results"].values()
-        return sorted({result.get("commit", "unknown") for result in results})
-
-    def image(self, picture: Path) -> Path:
-        """Return where a picture is kept, whose name has the size of the run."""
-        if picture.parent == IMAGES:
-            return picture
-        return self.shelf.picture(picture.name.replace(self.path.stem, self.name, 1))
 
 
 def largest(name: str) -> Path | None:
@@ -116,7 +53,7 @@ def load(name: str) -> Chapter | None:
     pictures = sorted(REPORT.glob(f"{path.stem}*.png"))
     if data["scale"] == 1:
         pictures = [file for file in pictures if "-scale" not in file.stem]
-    return Chapter(name, path, data, described(name, data), pictures)
+    return chapter(name, path, data, pictures, HERE)
 
 
 def load_kept_one(name: str, shelf: Shelf) -> Chapter | None:
@@ -126,19 +63,32 @@ def load_kept_one(name: str, shelf: Shelf) -> Chapter | None:
         return None
     data = json.loads(path.read_text(encoding="utf-8"))
     pictures = sorted(IMAGES.glob(shelf.picture(f"{name}*.png").name))
-    return Chapter(name, path, data, described(name, data), pictures, shelf)
+    return chapter(name, path, data, pictures, shelf)
+
+
+def chapter(
+    name: str, path: Path, data: dict[str, Any], pictures: list[Path], shelf: Shelf
+) -> Chapter:
+    """Return what a benchmark has found."""
+    section = described(name, data)
+    return Chapter(name, path, data, section, pictures, shelf, wanted(name, shelf))
+
+
+def wanted(name: str, shelf: Shelf) -> frozenset[str]:
+    """Name the results that a benchmark has to have."""
+    tasks = all_tasks(BENCHMARKS[name])
+    return frozenset(task.key for task in tasks if shelf.needs(name, task.step.name))
 
 
 def described(name: str, data: dict[str, Any]) -> Section:
     """Return what a benchmark says; notes on this very run come last."""
-    _, describe = SECTIONS[name]
-    section = describe(data["results"])
+    section = BENCHMARKS[name].describe(data["results"])
     return replace(section, reading=[*section.reading, *data.get("notes", [])])
 
 
 def load_kept(shelf: Shelf = DEFAULT) -> list[Chapter]:
     """Return what is kept of all benchmarks with a kernel."""
-    return [found for name in SECTIONS if (found := load_kept_one(name, shelf))]
+    return [found for name in BENCHMARKS if (found := load_kept_one(name, shelf))]
 
 
 def without_curves(demo: Path) -> dict[str, Any]:
@@ -246,7 +196,7 @@ def documents() -> dict[Path, str]:
     texts = {DEFAULT.folder / DETAILS: details(default, DEFAULT, IMAGES)}
     for shelf in OTHERS:
         chapters = with_upstream(shelf, load_kept(shelf), shelf.folder / DEMO)
-        others += [each for each in chapters if each.name not in SECTIONS]
+        others += [each for each in chapters if each.name not in BENCHMARKS]
         if chapters:
             texts[shelf.folder / DETAILS] = details(chapters, shelf, IMAGES)
     return {SUMMARY: summary(default, others), **texts}
@@ -257,10 +207,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="write the document, too")
     options = parser.parse_args(arguments)
-    chapters = [chapter for name in SECTIONS if (chapter := load(name))]
+    chapters = [chapter for name in BENCHMARKS if (chapter := load(name))]
     if not chapters:
         raise SystemExit("report: nothing was measured yet, run `make bench`")
-    for name in set(SECTIONS) - {chapter.name for chapter in chapters}:
+    for name in set(BENCHMARKS) - {chapter.name for chapter in chapters}:
         print(f"No results of {name}: make bench-{name}", flush=True)
     REPORT.mkdir(parents=True, exist_ok=True)
     target = REPORT / "index.html"

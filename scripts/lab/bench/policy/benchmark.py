@@ -7,10 +7,10 @@ How they are run, and the settings: see bench.runner.
 from __future__ import annotations
 
 
-from lab.bench.policy import back, churn, pieces, redundancy
+from lab.bench.policy import back, churn, pieces, plot, redundancy
+from lab.bench.policy.text import describe
 from lab.bench.runner import Benchmark, Measure, Step
 from lab.guest.variants import ALL, NONE, OURS, SOONER, STOCKS
-from lab.report import plot
 
 RETURN_MIB = (256, 1024, 3072)
 FLUSH_MIB = (3072,)
@@ -68,4 +68,4 @@ def aging(pattern: str) -> Measure:
     return lambda bench, _: churn.age(bench, pattern)
 
 
-BENCHMARK = Benchmark("policy", steps, plot.draw)
+BENCHMARK = Benchmark("policy", steps, plot.draw, describe)

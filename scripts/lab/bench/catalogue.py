@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0
+"""All benchmarks, in the order of the report."""
+
+from lab.bench import build, density, discard, fault, hold, memhog, scale, scatter, xen
+from lab.bench.policy import benchmark as policy
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        density.BENCHMARK,
+        memhog.BENCHMARK,
+        policy.BENCHMARK,
+        build.BENCHMARK,
+        scatter.BENCHMARK,
+        fault.BENCHMARK,
+        scale.BENCHMARK,
+        hold.BENCHMARK,
+        discard.BENCHMARK,
+        xen.BENCHMARK,
+    )
+}
