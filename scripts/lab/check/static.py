@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.base import paths
 from lab.base.tally import Tally
-from lab.check import layers
+from lab.check import imports, layers
 from lab.kernel import kernels
 from lab.kernel.tree import Integration
 
@@ -380,6 +380,7 @@ QUICK: dict[str, Callable[[], list[str]]] = {
     "codespell": spelling,
     "flake8": flake8,
     "direction of calls": layers.check,
+    "direction of imports": imports.check,
 }
 
 THOROUGH: dict[str, Callable[[], list[str]]] = {
