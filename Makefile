@@ -11,10 +11,11 @@ LAB := PYTHONPATH="$(CURDIR)/scripts$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m 
 ALL := $(filter all,$(TESTS))
 PYTEST_ALL := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
 PYTEST := $(PYTEST_ALL) $(if $(ALL),,-m 'not long')
+SLOWEST := --durations=10
 
 # Most guests keep one processor busy, so two tests that boot them run side by side.
 WORKERS = $(if $(filter 1,$(shell nproc)),0,2)
-GUESTS = $(PYTEST) -n $(WORKERS) --dist loadgroup
+GUESTS = $(PYTEST) $(SLOWEST) -n $(WORKERS) --dist loadgroup
 
 # What is measured, and tests that watch the clock, want the machine for themselves.
 .NOTPARALLEL:
@@ -82,7 +83,7 @@ docs-test: tree ## check the documents against the code, and render them
 
 .PHONY: uml-test
 uml-test: tree ## boot User Mode Linux: does this machine get memory back?
-	@$(PYTEST) tests/uml
+	@$(PYTEST) $(SLOWEST) tests/uml
 
 .PHONY: build-test
 build-test: kernel-ours ## compile other users of the API, other configurations
@@ -124,7 +125,7 @@ series-test: tree ## build each patch of the series, run the suites of some
 clone-test: deps ## try every target that is listed here in a clean clone
 	@$(LAB) tree --stock-only
 	@KERNEL_SOURCE=7.3 $(LAB) tree --stock-only
-	@$(PYTEST) tests/clone
+	@$(PYTEST) --durations=5 tests/clone
 
 # Most tests run with the oldest kernel and QEMU; what differs in the newest shows in
 # the KUnit suites and in a few guests.

@@ -21,8 +21,16 @@ Start = Callable[..., AbstractContextManager[Domain]]
 MEMORY = "1G"
 DOM0_MIB = 448
 
+EMULATOR = "emulation of a processor failed"
+
 # The domain that tests of a module share.
 SHARED = ("pvh",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a test run again when the emulator failed."""
+    config.option.reruns = 1
+    config.option.only_rerun = [EMULATOR]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -37,12 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Mark a failure that is the emulator's: pytest.ini has such a test run again."""
+    """Mark a failure that is the emulator's."""
     outcome: Any = yield
     report = outcome.get_result()
     host = getattr(item, "funcargs", {}).get("xen")
     if report.failed and host and host.emulation_failed():
-        report.longrepr.reprcrash.message += "\nemulation of a processor failed"
+        report.longrepr.reprcrash.message += f"\n{EMULATOR}"
 
 
 @pytest.fixture(scope="session")
