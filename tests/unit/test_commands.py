@@ -25,16 +25,35 @@ def lab(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_has_every_command() -> None:
-    """Each has a line of its own, and nothing is imported for that."""
+    """Each has a line of its own."""
     done = lab("--help")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split()[0] for line in done.stdout.splitlines()[2:]]
     assert lines == [*COMMANDS]
 
 
-@pytest.mark.parametrize("words, why", [(("nonsense",), "nonsense: no such"),
-                                        ((), "a command is missing"),
-                                        (("qemu", "x"), "no arguments")])  # fmt: skip
+def test_no_command_waits_for_another() -> None:
+    """What they need is not imported before one is run."""
+    program = "import lab.__main__, sys; print(*sys.modules)"
+    done = subprocess.run(
+        ["/usr/bin/python3", "-B", "-c", program],
+        cwd=ROOT / "scripts",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = [name for name in done.stdout.split() if name.startswith("lab.")]
+    assert ours == ["lab.__main__"]
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        (("nonsense",), "nonsense: no such"),
+        ((), "a command is missing"),
+        (("qemu", "x"), "no arguments"),
+    ],
+)
 def test_misuse(words: tuple[str, ...], why: str) -> None:
     """The message says what is wrong."""
     done = lab(*words)

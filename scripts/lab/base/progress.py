@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A progress line: in place on a terminal, now and then in a log."""
+"""A progress line: in place on a terminal, now and then in a log.
+
+Written by hand: it is short, and what packages for this are good at, to say how much
+is left, nobody knows of a build.
+"""
 
 import shutil
 import sys

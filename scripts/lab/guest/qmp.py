@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A client of QEMU's control protocol (QMP) over a connected socket."""
+"""A client of QEMU's control protocol (QMP) over a connected socket.
+
+Written by hand: Debian 12 has no package of QEMU's own client, which is asynchronous
+besides, and all that is asked for here is one command after the other.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest: start it, run commands in it, watch its host memory."""
+"""A guest: start it, run commands in it, watch its host memory.
+
+Written by hand: libraries that run guests do so to test what is in them, over a network
+and with an image of a distribution.  Here QEMU itself is looked at and steered, with a
+kernel that has nothing but what a test needs.
+"""
 
 from __future__ import annotations
 
