@@ -161,8 +161,12 @@ static ssize_t unbacked_max_kb_store(struct kobject *kobj,
 	unsigned int kb = FPR_NO_LIMIT;
 	int err = 0;
 
-	if (!sysfs_streq(buf, "max"))
+	if (!sysfs_streq(buf, "max")) {
 		err = kstrtouint(buf, 0, &kb);
+		/* As a number it would read back as another thing. */
+		if (!err && kb == FPR_NO_LIMIT)
+			err = -EINVAL;
+	}
 	if (err) {
 		pr_notice("unbacked_max_kb takes max or a number from 0 to %u\n",
 			  FPR_NO_LIMIT - 1);

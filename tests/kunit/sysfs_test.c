@@ -110,7 +110,7 @@ static const struct tunable tunables[] = {
 	{ "piece_age_ms", "600000", "600001", -EINVAL },
 #endif
 #ifdef CONFIG_PAGE_REPORTING_RESTORE
-	{ "unbacked_max_kb", "4294967294", "4294967296", -ERANGE },
+	{ "unbacked_max_kb", "4294967294", "4294967295", -EINVAL },
 	{ "unbacked_reserve_percent", "100", "101", -EINVAL },
 #endif
 	{ "order", __stringify(MAX_PAGE_ORDER), "11", -EINVAL },
