@@ -6,7 +6,8 @@
  * pages, filled with a pattern in which each word depends on its address, the
  * region's round and the thread.  It picks regions at random for ever: verifies
  * one, or verifies and frees it, or allocates and fills it again.  The first
- * wrong word ends the program with status 1.
+ * wrong word ends the program with status 1.  A SIGTERM ends it as the time does,
+ * with a last look at everything.
  *
  * The main thread keeps one more page untouched over the whole run, and can
  * tell where it lies in physical memory (-v): the victim for a test of what
@@ -15,11 +16,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,12 +48,14 @@ struct worker {
 	struct region *regions;
 };
 
-static time_t end;
+static volatile time_t end;
 
 static void usage(void)
 {
-	fputs("usage: integrity [-v] [-t THREADS] [-m MIB] [-s SECONDS]\n"
+	fputs("usage: integrity [-v] [-n NODE] [-t THREADS] [-m MIB]"
+	      " [-s SECONDS]\n"
 	      "  -v  print the physical page number of a page kept in use\n"
+	      "  -n  take the memory from this NUMA node only\n"
 	      "  -t  number of threads (default 2)\n"
 	      "  -m  memory of each thread (default 64)\n"
 	      "  -s  run this long (default 10)\n", stderr);
@@ -60,6 +66,21 @@ static void fail(const char *what)
 {
 	perror(what);
 	exit(3);
+}
+
+static void end_now(int signal)
+{
+	(void)signal;
+	end = 0;
+}
+
+/* Threads inherit it. */
+static void bind_to_node(unsigned long node)
+{
+	unsigned long mask = 1UL << node;
+
+	if (syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)))
+		fail("integrity: set_mempolicy");
 }
 
 static time_t now(void)
@@ -207,9 +228,11 @@ int main(int argc, char **argv)
 	uint64_t *victim;
 	int option;
 
-	while ((option = getopt(argc, argv, "vt:m:s:")) != -1) {
+	while ((option = getopt(argc, argv, "vn:t:m:s:")) != -1) {
 		if (option == 'v')
 			show_victim = 1;
+		else if (option == 'n')
+			bind_to_node(strtoul(optarg, NULL, 10));
 		else if (option == 't')
 			threads = strtoul(optarg, NULL, 10);
 		else if (option == 'm')
@@ -222,6 +245,7 @@ int main(int argc, char **argv)
 	if (optind != argc || !threads || mib * MIB < REGION)
 		usage();
 	end = now() + seconds;
+	signal(SIGTERM, end_now);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	victim = map(PAGE);

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
+from host_memory import whole_free_kib
 from lab.guest.huge_pages import HugePages
 from lab.guest.vm import Vm
 from reporting import (
@@ -66,12 +67,6 @@ def test_reported_is_what_comes_back(boot: Boot, pool: HugePages) -> None:
         reported, gained = use_and_free(vm, pool)
         assert gained >= USED_MIB * KIB_PER_MIB * 9 // 10
         assert abs(reported - gained) <= NOISE_KIB
-
-
-def whole_free_kib(vm: Vm) -> int:
-    """Return what is free in blocks that are whole huge pages of the host."""
-    zones = [line.split()[4:] for line in vm.read("/proc/buddyinfo").splitlines()]
-    return sum(int(zone[9]) * 2048 + int(zone[10]) * 4096 for zone in zones)
 
 
 SETTINGS: list[dict[str, int]] = [

@@ -21,18 +21,21 @@ def rss_kib(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * KIB_PER_PAGE
 
 
+def mappings(pid: int) -> list[dict[str, int]]:
+    """Return what smaps says of each mapping of a process, in KiB."""
+    text = Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8")
+    return [
+        {name: int(kib) for name, kib in re.findall(r"(\w+): +(\d+) kB", mapping)}
+        for mapping in re.split(r"^(?=Size:)", text, flags=re.MULTILINE)[1:]
+    ]
+
+
 def guest_memory(pid: int) -> dict[str, int]:
     """Return what smaps says of the largest mapping, the memory of a guest, in KiB.
 
     What an emulator needs for itself is not in it, such as translated code.
     """
-    text = Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8")
-    mappings = re.split(r"^(?=Size:)", text, flags=re.MULTILINE)[1:]
-    found = [
-        {name: int(kib) for name, kib in re.findall(r"(\w+): +(\d+) kB", mapping)}
-        for mapping in mappings
-    ]
-    return max(found, key=lambda mapping: mapping["Size"])
+    return max(mappings(pid), key=lambda mapping: mapping["Size"])
 
 
 def guest_memory_kib(pid: int) -> int:
