@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from arrival import create_disk, snapshot
 from conftest import Boot
 from lab.guest.vm import Vm
 from reporting import (
@@ -87,32 +87,10 @@ def save_as_for_migration(vm: Vm, _: Path) -> None:
     migrate_to_nowhere(vm)
 
 
-def wait_job(vm: Vm, job: str) -> None:
-    """Wait until a job of QEMU has ended well."""
-
-    def find() -> dict[str, Any]:
-        jobs = vm.qmp.execute("query-jobs")
-        return next(found for found in jobs if found["id"] == job)
-
-    wait_until(lambda: str(find()["status"]) == "concluded", job, 600)
-    assert "error" not in find(), find()
-    vm.qmp.execute("job-dismiss", {"id": job})
-
-
 def take_snapshot(vm: Vm, folder: Path) -> None:
     """Keep the guest in a snapshot, as savevm does; it goes on by itself."""
-    image = folder / "disk.qcow2"
-    image.touch()
-    file = {"driver": "file", "node-name": "file", "filename": str(image)}
-    vm.qmp.execute("blockdev-add", file)
-    options = {"driver": "qcow2", "file": "file", "size": 1 << 20}
-    vm.qmp.execute("blockdev-create", {"job-id": "create", "options": options})
-    wait_job(vm, "create")
-    disk = {"driver": "qcow2", "node-name": "disk", "file": "file"}
-    vm.qmp.execute("blockdev-add", disk)
-    where = {"tag": "one", "vmstate": "disk", "devices": ["disk"]}
-    vm.qmp.execute("snapshot-save", {"job-id": "save", **where})
-    wait_job(vm, "save")
+    create_disk(vm, folder)
+    snapshot(vm, "save")
 
 
 @pytest.mark.parametrize("save", [save_as_for_migration, take_snapshot])
