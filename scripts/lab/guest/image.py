@@ -24,7 +24,7 @@ IMAGE = paths.BUILD / "initramfs.gz"
 PERF_IMAGE = paths.BUILD / "initramfs-perf.gz"
 UML_IMAGE = paths.BUILD / "initramfs-uml.gz"
 BUSYBOX = Path("/bin/busybox")
-SCRIPTS = (TOOLS / "page_reporting_cold",)
+SCRIPTS = (TOOLS / "page_reporting_cold", GUEST / "stress")
 # Programs of Debian packages that run in guests.
 HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
 PERF = Path("/usr/bin/perf")
@@ -198,13 +198,12 @@ def kernel_image(kernel: kernels.Kernel) -> Path:
     return paths.BUILD / f"initramfs-{kernel.name}.gz"
 
 
-def build_kernel_image(kernel: kernels.Kernel, module: str) -> Path:
-    """Build the image for another kernel: with a module that was made for it."""
+def build_kernel_image(kernel: kernels.Kernel, *modules: str) -> Path:
+    """Build the image for another kernel: with modules that were made for it."""
     folder = paths.BUILD / f"guest-modules-{kernel.name}"
-    own = {
-        path: data for path, data in module_sources().items() if path.parts[0] == module
-    }
-    own[Path("Kbuild")] = f"obj-m += {module}/\n".encode()
+    sources = module_sources()
+    own = {path: data for path, data in sources.items() if path.parts[0] in modules}
+    own[Path("Kbuild")] = "".join(f"obj-m += {name}/\n" for name in modules).encode()
     with paths.locked("image"):
         root = STAGE / kernel.name
         shutil.rmtree(root, ignore_errors=True)

@@ -91,6 +91,12 @@ KERNELS = {
             "obj-debug",
             ("guest.config", "kunit.config", "lean.config", "debug.config"),
         ),
+        Kernel(
+            "stress",
+            paths.TREE,
+            "obj-stress",
+            ("guest.config", "restore.config", "debug.config", "stress.config"),
+        ),
     )
 }
 
