@@ -117,6 +117,15 @@ deb-test: $(if $(ALL),image,tree) ## build the packages, look into them, boot on
 	@sh scripts/install-deps packages-deb.txt
 	@$(PYTEST) tests/deb
 
+.PHONY: stress stress-settings
+stress: stress-settings image kernel-$(or $(KERNEL),stress) ## everything at random, for HOURS=1, from SEED
+	@$(STRESS)
+
+# What is wrong with them is said before a kernel is built.
+STRESS = HOURS="$(HOURS)" SEED="$(SEED)" KERNEL="$(KERNEL)" $(LAB)/stress/run.py
+stress-settings:
+	@$(STRESS) --check
+
 .PHONY: series-test
 series-test: tree ## build each patch of the series, run the suites of some
 	@$(PYTEST_ALL) tests/build/test_series.py
@@ -229,6 +238,10 @@ kernel-stock: deps ## build only build/stock
 .PHONY: kernel-debug
 kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
 	@$(LAB) kernels debug
+
+.PHONY: kernel-stress
+kernel-stress: tree ## build build/stress: checks, and all that takes memory
+	@$(LAB)/kernels.py stress
 
 .PHONY: kernel-uml
 kernel-uml: tree ## build build/uml: User Mode Linux, for the demo
