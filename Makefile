@@ -122,7 +122,7 @@ stress: stress-settings image kernel-$(or $(KERNEL),stress) ## everything at ran
 	@$(STRESS)
 
 # What is wrong with them is said before a kernel is built.
-STRESS = HOURS="$(HOURS)" SEED="$(SEED)" KERNEL="$(KERNEL)" $(LAB)/stress/run.py
+STRESS = HOURS="$(HOURS)" SEED="$(SEED)" KERNEL="$(KERNEL)" $(LAB) stress
 stress-settings:
 	@$(STRESS) --check
 
@@ -241,7 +241,7 @@ kernel-debug: tree ## build build/debug: lock and memory checks, KUnit at boot
 
 .PHONY: kernel-stress
 kernel-stress: tree ## build build/stress: checks, and all that takes memory
-	@$(LAB)/kernels.py stress
+	@$(LAB) kernels stress
 
 .PHONY: kernel-uml
 kernel-uml: tree ## build build/uml: User Mode Linux, for the demo

@@ -52,6 +52,7 @@ COMMANDS = {
     "xen-image": Command("xen.image", "fetch Xen, and build what boots it"),
     "demo": Command("demo.run", "show freed memory coming back"),
     "bench": Command("bench.command", "run benchmarks", "NAME..."),
+    "stress": Command("stress.run", "have everything happen at random", "[--check]"),
     "report": Command("results.collect", "show what was measured", "[--keep]"),
     "check": Command("check.static", "look for mistakes without running", "[--quick]"),
     "suite": Command(

@@ -9,9 +9,9 @@ from itertools import islice
 
 import pytest
 from lab.base import paths
+from lab.guest.vm import Vm
 from lab.stress import hardware, plan, run
 from lab.stress.load import Log
-from lab.guest.vm import Vm
 
 MANY = 2000
 GUEST = paths.ROOT / "tests" / "guest" / "stress"

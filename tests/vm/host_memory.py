@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.guest.vm import Vm
 from lab.guest.memory import mappings
+from lab.guest.vm import Vm
 
 KIB_PER_MIB = 1024
 BLOCKS_PER_KIB = 2

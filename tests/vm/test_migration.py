@@ -10,8 +10,8 @@ import pytest
 from arrival import FILE, LIVE, SNAPSHOT, Way, create_disk, snapshot, without_guest
 from conftest import Boot, Kernel
 from host_memory import KIB_PER_MIB, mapped_kib, memfd_kib, whole_free_kib
-from lab.testing.side_by_side import own_name
 from lab.guest.vm import Vm
+from lab.testing.side_by_side import own_name
 from reporting import SYSFS, be_aggressive, in_use, stat, wait_drained, wait_until
 
 # With less there is none to spare: huge pages have the kernel keep a reserve.

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
-from lab.stress import hardware
 from lab.guest.vm import Vm
+from lab.stress import hardware
 from reporting import assert_reports, tunable, tune, wait_drained
 
 pytestmark = pytest.mark.long

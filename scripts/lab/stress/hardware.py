@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from lab.stress import plan
-from lab.guest.vm import BALLOON, Guest, Vm
 from lab.guest.qmp import QmpError
+from lab.guest.vm import BALLOON, Guest, Vm
+from lab.stress import plan
 
 MIB = 1 << 20
 MEMORY_MIB = 3072

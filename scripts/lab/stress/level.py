@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lab.stress.hardware import Hardware, StressError, wait_until
-from lab.guest.vm import Vm
 from lab.guest.memory import guest_memory_kib
+from lab.guest.vm import Vm
+from lab.stress.hardware import Hardware, StressError, wait_until
 
 SYSFS = "/sys/kernel/mm/page_reporting"
 

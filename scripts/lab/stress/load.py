@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lab.stress.hardware import Hardware, Refused, StressError
-from lab.stress.plan import KINDS, Event
-from lab.guest.vm import Vm
 from lab.guest.channel import Result
+from lab.guest.vm import Vm
+from lab.stress.hardware import Hardware, Refused, StressError
+from lab.stress.plan import Event, KINDS
 
 JOBS = "/tmp/stress"
 # Two processors for the memory that is checked, and more events than processors.

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Stress a guest for hours: everything that concerns free memory, at random.
 
@@ -20,23 +19,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import takewhile
-from pathlib import Path
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from lab.guest import accel
-from lab.guest import image
-from lab.kernel import kernels
 from lab.base import paths
-from lab.guest import vm
 from lab.base.progress import Progress
+from lab.guest import accel, image, vm
+from lab.guest.channel import ChannelError
+from lab.guest.qmp import QmpError
+from lab.kernel import kernels
 from lab.stress import hardware, plan
 from lab.stress.hardware import StressError
 from lab.stress.level import Before
 from lab.stress.load import Load, Log
-from lab.guest.channel import ChannelError
-from lab.guest.qmp import QmpError
 
 KERNELS = tuple(plan.LACKS)
 MOST_HOURS = 1000.0
@@ -226,21 +219,17 @@ def _sorted(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items()))
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Entry point of `make stress`; --check does no more than look at the settings."""
     try:
         chosen = settings(os.environ)
     except SettingError as error:
         print(f"stress: {error}", file=sys.stderr)
         return 1
-    if sys.argv[1:] == ["--check"]:
+    if arguments == ["--check"]:
         return 0
     print(
         f"stress: SEED={chosen.seed} HOURS={chosen.hours:g} KERNEL={chosen.kernel}",
         flush=True,
     )
     return 0 if Run(chosen).run() else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
