@@ -143,10 +143,10 @@ NEWEST := KERNEL_SOURCE=7.3
 .PHONY: test
 test: deps ## run all tests; the last line adds up their results
 	@$(LAB) suite check quick unit-test docs-test kunit uml-test \
-		build-test vm-test xen-test bench-test report-test deb-test \
+		build-test vm-test xen-test bench-test report-test \
 		"kunit $(NEWEST) FILTER=*" \
 		"vm-smoke $(NEWEST) QEMU=10.0 LEAN=1" \
-		--beside fuzz clone-test
+		--beside fuzz clone-test deb-test
 
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
