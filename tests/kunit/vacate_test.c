@@ -621,6 +621,9 @@ static void test_not_while_backing_off(struct kunit *test)
 
 	start_worker(test, 100);
 	backend = fake_core(fake);
+	/* A pass that succeeds ends the back-off. */
+	fake_wait_quiet(test, fake);
+	flush_work(&backend->work);
 	WRITE_ONCE(backend->retry_at, (u32)jiffies + FPR_BACKOFF_MAX);
 	WRITE_ONCE(backend->backoff, FPR_BACKOFF_MAX);
 	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.guest.vm import Vm
-from reporting import wait_until
+from reporting import migrate_to, run_state, wait_until
 
 # Bytes a second, and milliseconds in which the guest may stand still: both are more
 # than it takes, so that a guest arrives that changes memory all the time.
@@ -40,24 +40,13 @@ def without_guest(vm: Vm) -> Iterator[Vm]:
 
 def wait_running(vm: Vm) -> None:
     """Wait until the guest runs here."""
-
-    def state() -> str:
-        return str(vm.qmp.execute("query-status")["status"])
-
-    wait_until(lambda: state() == "running", "the guest's arrival", 600)
+    wait_until(lambda: run_state(vm) == "running", "the guest's arrival", 600)
 
 
 def send(vm: Vm, uri: str) -> None:
     """Send the guest away."""
     vm.qmp.execute("migrate-set-parameters", FAST)
-    vm.qmp.execute("migrate", {"uri": uri})
-
-    def state() -> str:
-        return str(vm.qmp.execute("query-migrate")["status"])
-
-    ended = ("completed", "failed", "cancelled")
-    wait_until(lambda: state() in ended, "the end of the migration", 600)
-    assert state() == "completed", vm.qmp.execute("query-migrate")
+    migrate_to(vm, uri)
 
 
 def receive(vm: Vm, uri: str) -> None:
@@ -76,7 +65,9 @@ def migrate(old: Vm, new: Vm, folder: Path) -> None:
 def through_file(old: Vm, new: Vm, folder: Path) -> None:
     """Save the guest to a file and load it from there."""
     file = folder / "saved"
-    send(old, f"exec:cat >{file}")
+    send(old, f"exec:cat >{file}.part && mv {file}.part {file}")
+    # QEMU waits for neither of the two
+    wait_until(file.exists, "the whole of the file")
     receive(new, f"exec:cat {file}")
     wait_running(new)
 

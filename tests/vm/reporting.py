@@ -142,23 +142,29 @@ def assert_reports(vm: Vm) -> None:
     wait_until(lambda: stat(vm, "reported_kb") >= enough, "192 MiB reported")
 
 
-def migrate_to_nowhere(vm: Vm) -> None:
-    """Save the guest as for a migration to a file, and let it go on."""
-    vm.qmp.execute("migrate", {"uri": "exec:cat >/dev/null"})
+def migrate_to(vm: Vm, uri: str) -> None:
+    """Send the guest away; it stays here as well, and is stopped."""
+    vm.qmp.execute("migrate", {"uri": uri})
 
-    def status() -> str:
+    def state() -> str:
         return str(vm.qmp.execute("query-migrate").get("status"))
 
     ended = ("completed", "failed", "cancelled")
-    wait_until(lambda: status() in ended, "the save", 600)
-    assert status() == "completed"
-
-    def run_state() -> str:
-        return str(vm.qmp.execute("query-status")["status"])
-
+    wait_until(lambda: state() in ended, "the end of the migration", 600)
+    assert state() == "completed", vm.qmp.execute("query-migrate")
     # QEMU says that it is complete a little before the guest may go on.
-    wait_until(lambda: run_state() == "postmigrate", "the end of the migration")
+    wait_until(lambda: run_state(vm) == "postmigrate", "the end of the migration")
+
+
+def migrate_to_nowhere(vm: Vm) -> None:
+    """Save the guest as for a migration to a file, and let it go on."""
+    migrate_to(vm, "exec:cat >/dev/null")
     vm.qmp.execute("cont")
+
+
+def run_state(vm: Vm) -> str:
+    """Return what QEMU says that the guest does."""
+    return str(vm.qmp.execute("query-status")["status"])
 
 
 def balloon_device(vm: Vm) -> str:
@@ -216,6 +222,11 @@ def empty_cpu_lists(vm: Vm) -> None:
     vm.write("/proc/sys/vm/compact_memory", 1)
 
 
+def is_under_way(vm: Vm, before: int) -> bool:
+    """Is a batch at the host, or was there one already?"""
+    return tunable(vm, "isolated_kb") > 0 or stat(vm, "reported_kb") > before
+
+
 @contextmanager
 def in_use(vm: Vm, mib: int, options: str = "") -> Iterator[None]:
     """Have a program use memory for as long as the context lasts."""
@@ -224,9 +235,11 @@ def in_use(vm: Vm, mib: int, options: str = "") -> Iterator[None]:
         f"touch-free -s 1000000 {options} {mib} >{log} 2>&1 & echo $! >/tmp/in-use.pid"
     )
     wait_until(lambda: "touched" in vm.read(log), f"{mib} MiB in use", 300)
-    yield
-    vm.run(f"kill {pid}")
-    wait_until(lambda: vm.try_run(f"kill -0 {pid}").status != 0, "its end")
+    try:
+        yield
+    finally:
+        vm.run(f"kill {pid}")
+        wait_until(lambda: vm.try_run(f"kill -0 {pid}").status != 0, "its end")
 
 
 def trace_of(vm: Vm, event: str) -> list[Event]:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from conftest import Boot
 from host_memory import KIB_PER_MIB, file_kib, mapped_kib, memfd_kib
+from lab.base import paths
 from lab.guest.huge_pages import HugePages
 from lab.guest.vm import Vm
 from reporting import SYSFS, in_use, retain_nothing, stat, tune, wait_drained
@@ -62,22 +63,25 @@ def arguments(disk: Path, tmpfs: Path) -> list[str]:
     return words
 
 
-@pytest.fixture(name="kinds", scope="module")
-def fixture_kinds(
-    boot: Boot, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Guest]:
-    """Return a guest with every kind of memory."""
-    disk = tmp_path_factory.mktemp("memory")
-    # A file that is only read has something to lose.
+def prepared(disk: Path) -> Path:
+    """Return the folder, with a file that has something to lose if it is mapped."""
     with (disk / "private").open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, MIB["private-file"] << 20)
+    return disk
+
+
+@pytest.fixture(name="kinds", scope="module")
+def fixture_kinds(boot: Boot) -> Iterator[Guest]:
+    """Return a guest with every kind of memory."""
+    paths.BUILD.mkdir(exist_ok=True)
     with (
         HugePages(MIB["huge"]) as pool,
+        TemporaryDirectory(dir=paths.BUILD) as on_disk,
         TemporaryDirectory(dir="/dev/shm") as name,
         boot(
             "host-memory",
             memory=f"{sum(MIB.values())}M",
-            arguments=arguments(disk, tmpfs := Path(name)),
+            arguments=arguments(disk := prepared(Path(on_disk)), tmpfs := Path(name)),
         ) as vm,
     ):
         retain_nothing(vm)

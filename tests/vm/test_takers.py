@@ -8,13 +8,13 @@ from conftest import Boot
 from lab.guest.vm import Vm, numa_arguments
 from reporting import (
     LARGE,
-    be_aggressive,
     TRACING,
+    be_aggressive,
+    is_under_way,
     retain_nothing,
     stat,
-    traced,
-    tunable,
     trace_of,
+    traced,
     tune,
     unbind,
     wait_drained,
@@ -31,11 +31,6 @@ def be_slow(vm: Vm, milliseconds: int) -> None:
     vm.run("insmod /modules/broken_backend.ko")
     wait_drained(vm)
     vm.write("/sys/module/broken_backend/parameters/slow_ms", milliseconds)
-
-
-def is_under_way(vm: Vm, before: int) -> bool:
-    """Is a batch at the host, or was there one already?"""
-    return tunable(vm, "isolated_kb") > 0 or stat(vm, "reported_kb") > before
 
 
 def gigantic_pages(vm: Vm, wanted: int) -> int:

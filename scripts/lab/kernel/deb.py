@@ -9,7 +9,7 @@ import argparse
 import lzma
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -58,11 +58,24 @@ def fetch_cloud_config(target: Path) -> None:
     shutil.rmtree(folder)
 
 
+def remove(files: Iterable[Path]) -> None:
+    """Remove what is left of a build."""
+    for file in files:
+        file.unlink()
+
+
 def build_kernel(kernel: kernels.Kernel, target: Path) -> None:
     """Build the packages of a kernel."""
+    with paths.locked("deb-kernel"):
+        pack_kernel(kernel, target)
+
+
+def pack_kernel(kernel: kernels.Kernel, target: Path) -> None:
+    """Build the packages of a kernel, alone."""
     if kernel.seed:
         fetch_cloud_config(kernel.seed)
     kernels.build(kernel)
+    remove(kernel.tree.glob("linux-*.deb"))
     release = (kernel.objects / "include/config/kernel.release").read_text().strip()
     upstream = release.partition("-")[0]
     print(f"packages of {release}: build/logs/kernel-{kernel.name}.log", flush=True)
@@ -73,8 +86,8 @@ def build_kernel(kernel: kernels.Kernel, target: Path) -> None:
     for package in kernel.tree.glob("linux-*.deb"):
         shutil.move(package, target / package.name)
     # a distribution has headers of its own for the C library
-    for left in [*target.glob("linux-libc-dev*"), *kernel.tree.glob("linux-upstream*")]:
-        left.unlink()
+    remove(target.glob("linux-libc-dev*"))
+    remove(kernel.tree.glob("linux-upstream*"))
 
 
 def tools_source(folder: Path) -> None:
@@ -94,8 +107,16 @@ def tools_source(folder: Path) -> None:
 
 def build_tools(target: Path) -> None:
     """Build the package of the tools."""
+    with paths.locked("deb-tools"):
+        pack_tools(target)
+
+
+def pack_tools(target: Path) -> None:
+    """Build the package of the tools, alone."""
     source = PACKAGES / "source" / TOOLS
     tools_source(source)
+    # of an older version
+    remove(source.parent.glob("*.deb"))
     log = paths.LOGS / f"deb-{TOOLS}.log"
     kernels.run(["dpkg-buildpackage", "--build=binary", "--no-sign"], source, log)
     for package in source.parent.glob("*.deb"):
@@ -120,10 +141,9 @@ def main(arguments: list[str]) -> int:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     try:
-        with paths.locked("deb"):
-            build_tools(target)
-            if what != "tools":
-                build_kernel(flavour(what), target)
+        build_tools(target)
+        if what != "tools":
+            build_kernel(flavour(what), target)
     except (kernels.KernelError, debian.DebianError) as error:
         print(f"deb: {error}", file=sys.stderr)
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from lab.guest.qmp import QmpError
@@ -97,7 +98,13 @@ class Hardware:
         if dimm in self.dimms():
             self.take_dimm(dimm)
         else:
+            # one that went when nobody waited any more
+            with suppress(QmpError):
+                self._forget_dimm(dimm)
             self.vm.add_dimm(dimm, int(mib))
+
+    def _forget_dimm(self, dimm: str) -> None:
+        self.vm.qmp.execute("object-del", {"id": f"ram-{dimm}"})
 
     def take_dimm(self, dimm: str) -> None:
         """Take a memory module out, if the guest lets go of it."""
@@ -112,7 +119,7 @@ class Hardware:
             if time.monotonic() > deadline:
                 raise Refused("the guest is silent about the module")
             time.sleep(0.2)
-        self.vm.qmp.execute("object-del", {"id": f"ram-{dimm}"})
+        self._forget_dimm(dimm)
 
     def _happened(self, name: str, **data: str) -> bool:
         try:

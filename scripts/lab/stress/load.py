@@ -145,9 +145,12 @@ class Load:
     def end_watch(self) -> str:
         """Let memory be checked a last time; return what was found."""
         self.vm.run(f"rm {JOBS}/watching")
-        while True:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
             for _, result in self._ended():
                 if result.status or "no wrong word" not in result.output:
                     raise StressError(f"memory was damaged: {result.output}")
                 return result.output.splitlines()[-1]
             time.sleep(0.5)
+        self.vm.run(SHOW_TASKS)
+        raise StressError(f"the check of memory goes on after {PATIENCE_SECONDS} s")

@@ -145,14 +145,16 @@ IN_GUEST = (
         "processor",
         refusals=BUSY,
     ),
-    Kind("rest", 3, _rest, "rest", refusals=BUSY),
+    # some kernels cannot hibernate
+    Kind("rest", 3, _rest, "rest", refusals=f"{BUSY}|Operation not permitted"),
     Kind("tune", 16, _tune, "tunables", refusals=BUSY),
     Kind("refuse", 8, _refuse, "tunables"),
     Kind(
         "flush",
         6,
         lambda r: (r.choice(("1", "1", "all")),),
-        refusals=f"{BUSY}|No such device",
+        # reporting may be off meanwhile, or a backend may be there that refuses
+        refusals=f"{BUSY}|No such device|Operation not permitted|Input/output error",
     ),
     Kind("rebind", 4, lambda r: (r.randrange(1, 4),), "balloon", refusals=BUSY),
     Kind("backend", 5, _backend, "balloon", refusals=BUSY),

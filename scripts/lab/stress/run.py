@@ -210,7 +210,8 @@ class Run:
             f"stress: the last events, all of them in {paths.shown(self._events)}:\n"
             + "\n".join(last)
             + f"\nstress: the guest's log is {paths.shown(console)}, again with"
-            f" `make stress SEED={self.chosen.seed}`",
+            f" `make stress SEED={self.chosen.seed} KERNEL={self.chosen.kernel}"
+            f" HOURS={self.chosen.hours:g}`",
             file=sys.stderr,
         )
 
