@@ -76,3 +76,12 @@ def test_module_of_another_can_be_built(root: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "example.ko").exists()
+
+
+def test_cloud_flavour_can_be_configured() -> None:
+    """Debian's configuration of now takes what is added to it."""
+    kernel = deb.flavour("cloud")
+    assert kernel.seed
+    deb.fetch_cloud_config(kernel.seed)
+    kernel.link()
+    kernels.configure(kernel)
