@@ -78,15 +78,15 @@ def test_what_is_reported_anew(vm: Vm, state: str, anew: bool) -> None:
         assert again < free // 2
 
 
-def suspend_often(vm: Vm) -> None:
-    """Suspend to idle 40 times, down to the devices and only to frozen tasks.
+def suspend_often(vm: Vm, times: int) -> None:
+    """Suspend to idle, in turn down to the devices and only to frozen tasks.
 
     The devices are gone for a second, which is longer than memory waits to be reported:
     what is freed just before, and what the per-CPU lists let go of then, would be due.
     In between hibernation is begun: it shrinks what can be shrunk, and gives up when
     there is no room for its image.
     """
-    for number in range(1, 41):
+    for number in range(1, times + 1):
         devices = bool(number % 4)
         vm.write("/sys/power/pm_test", "devices" if devices else "freezer")
         vm.write("/sys/module/suspend/parameters/pm_test_delay", int(devices))
@@ -97,7 +97,8 @@ def suspend_often(vm: Vm) -> None:
             assert not done.status or "Cannot allocate memory" in done.output
 
 
-def test_suspended_often_under_load(boot: Boot) -> None:
+@pytest.mark.parametrize("times", [12, pytest.param(40, marks=pytest.mark.long)])
+def test_suspended_often_under_load(boot: Boot, times: int) -> None:
     """Memory is allocated and freed all the time, and the balloon can shrink.
 
     What the stock kernel once did when memory was freed while it suspended, and what
@@ -117,7 +118,7 @@ def test_suspended_often_under_load(boot: Boot) -> None:
         before = stat(vm, "reported_kb")
         load = "while [ -e /tmp/load ]; do touch-free 300; done"
         vm.run(f"touch /tmp/load; for i in 1 2; do ({load}) >/dev/null 2>&1 & done")
-        suspend_often(vm)
+        suspend_often(vm, times)
         assert backend(vm) == "virtio-balloon", "a report failed"
         enough = before + 1024 * 1024
         wait_until(lambda: stat(vm, "reported_kb") > enough, "1 GiB reported")

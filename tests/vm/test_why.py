@@ -31,6 +31,9 @@ GUEST_MIB = 2048
 TOLERANCE = 0.02
 # What is at home on the host only: the tables of the firmware, below 1 MiB and on top.
 FIRMWARE_KIB = 1024
+# What runs between two looks may touch a block here and there, and the host then has a
+# huge page for it.
+TOUCHED_KIB = 2 * 2048
 PRESENT = 1 << 63
 SWAPPED = 1 << 62
 
@@ -69,7 +72,7 @@ def agree(vm: Vm) -> dict[str, int]:
     least = most if huge else most - said["fragments"]
     print(f"{most=} {least=} {has=} {said}")
     assert least * (1 - TOLERANCE) - FIRMWARE_KIB <= has
-    assert has <= most * (1 + TOLERANCE) + FIRMWARE_KIB
+    assert has <= most * (1 + TOLERANCE) + FIRMWARE_KIB + TOUCHED_KIB
     return said
 
 
