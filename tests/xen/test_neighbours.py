@@ -71,6 +71,9 @@ def test_dom0_maps_domains(xen: XenHost, start: Start) -> None:
         switch(xen, "off")
 
 
+@pytest.mark.parametrize(
+    "domain", [*QUICK_KINDS, pytest.param("hvm", marks=pytest.mark.long)], indirect=True
+)
 def test_save_and_restore(xen: XenHost, domain: Domain) -> None:
     """A domain with unbacked blocks is saved and restored, and loses nothing."""
     before = books(domain)

@@ -27,7 +27,7 @@ NOISE_KIB = 8 << 10
 # What runs for minutes: a check of its memory, and beside it what gives memory
 # away and takes it again: more than the per-CPU lists of the allocator keep.
 TRADED_MIB = 80
-CHECK = "integrity -t 1 -m 24 -s 100"
+CHECK = "integrity -t 1 -m 24 -s"
 TRADE = f"until [ -e /tmp/stop ]; do touch-free {TRADED_MIB}; sleep 1; done"
 
 
@@ -92,7 +92,8 @@ def traded(domain: Domain) -> bool:
     return number(domain, "stats/restored_kb") > TRADED_MIB << 10
 
 
-def test_integrity_for_minutes(start: Start) -> None:
+@pytest.mark.parametrize("seconds", [40, pytest.param(100, marks=pytest.mark.long)])
+def test_integrity_for_long(start: Start, seconds: int) -> None:
     """Memory that comes and goes all the time is right, on two processors as well.
 
     Not those of a PVH domain: with two, it ends in a triple fault within minutes,
@@ -106,7 +107,7 @@ def test_integrity_for_minutes(start: Start) -> None:
         before = [books(domain) for domain in domains]
         for domain in domains:
             unback_eagerly(domain)
-            domain.run(f"({CHECK}; echo status $?) >/tmp/log 2>&1 &")
+            domain.run(f"({CHECK} {seconds}; echo status $?) >/tmp/log 2>&1 &")
             domain.run(f"({TRADE}; echo status $?) >/tmp/trade 2>&1 &")
         for domain, account in zip(domains, before):
             domain.run("until grep -q status /tmp/log; do sleep 1; done", timeout=300)
