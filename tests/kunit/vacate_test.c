@@ -532,6 +532,24 @@ static void test_consolidates(struct kunit *test)
 	expect_intact(test, tf);
 }
 
+/* Nothing has become whole after as long as the worker takes to see it. */
+static void expect_left_alone(struct kunit *test, long before)
+{
+	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
+	KUNIT_EXPECT_EQ(test, consolidated(), before);
+}
+
+/* Now something becomes whole; the backend goes, and the file is intact. */
+static void expect_consolidates(struct kunit *test, struct test_file *tf,
+				long before)
+{
+	struct fake_backend *fake = test->priv;
+
+	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
+	fake_unregister(test, fake);
+	expect_intact(test, tf);
+}
+
 /* It is off, and the tunable switches it on while the backend is there. */
 static void test_switch(struct kunit *test)
 {
@@ -541,15 +559,12 @@ static void test_switch(struct kunit *test)
 
 	start_worker(test, 0);
 	fake_wait_quiet(test, fake);
-	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
-	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	expect_left_alone(test, before);
 	WRITE_ONCE(fpr_tunables.consolidate_percent, 100);
 	mutex_lock(&fpr_mutex);
 	fpr_kick_all();
 	mutex_unlock(&fpr_mutex);
-	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
-	fake_unregister(test, fake);
-	expect_intact(test, tf);
+	expect_consolidates(test, tf, before);
 }
 
 static void end_take(void *unused)
@@ -567,48 +582,37 @@ static void test_not_for_small_blocks(struct kunit *test)
 	fake->prdev.order = pageblock_order - 1;
 	WRITE_ONCE(fpr_tunables.consolidate_percent, 100);
 	fake_register(test, fake);
-	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
-	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	expect_left_alone(test, before);
 	KUNIT_EXPECT_EQ(test, 0, fpr_set_order(pageblock_order));
-	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
-	fake_unregister(test, fake);
-	expect_intact(test, tf);
+	expect_consolidates(test, tf, before);
 }
 
 /* Who takes memory by address meets nothing that is being moved. */
 static void test_not_while_taken(struct kunit *test)
 {
 	struct test_file *tf = scattered_file(test, false);
-	struct fake_backend *fake = test->priv;
 	long before = consolidated();
 
 	page_reporting_begin_take();
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, end_take,
 							   NULL));
 	start_worker(test, 100);
-	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
-	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	expect_left_alone(test, before);
 	kunit_release_action(test, end_take, NULL);
-	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
-	fake_unregister(test, fake);
-	expect_intact(test, tf);
+	expect_consolidates(test, tf, before);
 }
 
 /* What is not reported is not made whole either. */
 static void test_not_while_disabled(struct kunit *test)
 {
 	struct test_file *tf = scattered_file(test, false);
-	struct fake_backend *fake = test->priv;
 	long before = consolidated();
 
 	fpr_set_enabled(false);
 	start_worker(test, 100);
-	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
-	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	expect_left_alone(test, before);
 	fpr_set_enabled(true);
-	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
-	fake_unregister(test, fake);
-	expect_intact(test, tf);
+	expect_consolidates(test, tf, before);
 }
 
 /* Nothing is made whole for a backend that takes nothing for now. */
@@ -626,12 +630,9 @@ static void test_not_while_backing_off(struct kunit *test)
 	flush_work(&backend->work);
 	WRITE_ONCE(backend->retry_at, (u32)jiffies + FPR_BACKOFF_MAX);
 	WRITE_ONCE(backend->backoff, FPR_BACKOFF_MAX);
-	schedule_timeout_uninterruptible(FPR_LOOK_OFTEN + 2 * FPR_CALM_TIME);
-	KUNIT_EXPECT_EQ(test, consolidated(), before);
+	expect_left_alone(test, before);
 	fpr_set_enabled(true);
-	KUNIT_EXPECT_TRUE(test, fake_wait(has_consolidated, &before));
-	fake_unregister(test, fake);
-	expect_intact(test, tf);
+	expect_consolidates(test, tf, before);
 }
 
 /* A backend that leaves in the midst of a run leaves nothing behind. */
