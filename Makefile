@@ -9,6 +9,8 @@ LAB := PYTHONPATH="$(CURDIR)/scripts$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m 
 # K chooses tests by their names, as pytest -k does.  Those that build kernels only for
 # themselves, and take long, are run with TESTS=all.
 ALL := $(filter all,$(TESTS))
+# Compilers and tools that only those need.
+DEPS_LONG = $(if $(ALL),sh scripts/install-deps packages-long.txt,:)
 PYTEST_ALL := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
 PYTEST := $(PYTEST_ALL) $(if $(ALL),,-m 'not long')
 SLOWEST := --durations=10
@@ -87,12 +89,14 @@ uml-test: tree ## boot User Mode Linux: does this machine get memory back?
 
 .PHONY: build-test
 build-test: kernel-ours ## compile other users of the API, other configurations
+	@$(DEPS_LONG)
 	@$(PYTEST) tests/build
 
 .PHONY: vm-test
 # All tests boot both kernels: with both processors, and nothing beside, they are built
 # in the shortest time.  With K, what a test boots is built when it does.
 vm-test: image $(if $(K),,kernel-debug) ## run the tests that boot guests
+	@$(DEPS_LONG)
 	@$(GUESTS) tests/vm
 
 .PHONY: vm-smoke

@@ -120,6 +120,7 @@ static void test_partial_failure(struct kunit *test)
 	struct test_block *blocks[NR_BLOCKS];
 	unsigned int i;
 
+	test_need_room(test);
 	for (i = 0; i < NR_BLOCKS; i++)
 		blocks[i] = test_block_alloc(test);
 	start(test);
@@ -166,6 +167,7 @@ static void test_entries_fail_again(struct kunit *test)
 	struct fpr_backend *backend;
 	unsigned int i;
 
+	test_need_room(test);
 	for (i = 0; i < NR_BLOCKS; i++)
 		blocks[i] = test_block_alloc(test);
 	start(test);

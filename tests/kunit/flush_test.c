@@ -216,6 +216,7 @@ static void test_flush_fails_partly(struct kunit *test)
 	struct fake_backend *fake = test->priv;
 	unsigned long pages;
 
+	test_need_room(test);
 	start(test);
 	test_block_free(first);
 	test_block_free(second);

@@ -113,7 +113,7 @@ static const struct tunable tunables[] = {
 	{ "unbacked_max_kb", "4294967294", "4294967295", -EINVAL },
 	{ "unbacked_reserve_percent", "100", "101", -EINVAL },
 #endif
-	{ "order", __stringify(MAX_PAGE_ORDER), "11", -EINVAL },
+	{ "order", __stringify(MAX_PAGE_ORDER), "64", -EINVAL },
 	{ "enabled", "1", "2", -EINVAL },
 };
 

@@ -51,10 +51,20 @@ struct test_block *test_block_alloc(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, block);
 	block->page = alloc_pages(GFP_USER | __GFP_MOVABLE, MAX_PAGE_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, block->page);
+	/* As large as a huge page, it had a per-CPU list take one more. */
+	drain_all_pages(NULL);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, free_rest, block));
 	block->pfn = page_to_pfn(block->page);
 	return block;
+}
+
+/* Skip a case that needs several blocks in a batch, if that has room for one. */
+void test_need_room(struct kunit *test)
+{
+	if (MAX_ORDER_NR_PAGES > SZ_128M / PAGE_SIZE)
+		kunit_skip(test, "a block is %lu MiB, and a batch is not much more",
+			   MAX_ORDER_NR_PAGES * PAGE_SIZE / SZ_1M);
 }
 
 /* Free all of a block at once. */
@@ -64,6 +74,8 @@ void test_block_free(struct test_block *block)
 		return;
 	memset(block->freed, true, sizeof(block->freed));
 	__free_pages(block->page, MAX_PAGE_ORDER);
+	/* And would wait there. */
+	drain_all_pages(NULL);
 }
 
 /* Allocate again exactly the block that was freed, if it is still whole. */

@@ -33,6 +33,7 @@ struct test_block {
 };
 
 struct test_block *test_block_alloc(struct kunit *test);
+void test_need_room(struct kunit *test);
 void test_block_free(struct test_block *block);
 bool test_block_take_back(struct test_block *block);
 void test_set_migratetype(struct page *page, int migratetype);

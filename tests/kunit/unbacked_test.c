@@ -131,6 +131,7 @@ static void test_partial_failure(struct kunit *test)
 	struct test_block *blocks[NR_BLOCKS];
 	unsigned int i;
 
+	test_need_room(test);
 	fake->prdev.order = MAX_PAGE_ORDER;
 	alloc_blocks(test, blocks);
 	fake_register_restorer(test, fake);

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.guest import accel
+from lab.guest import accel, arm64
 from lab.guest.vm import Vm, kernel_image
 from lab.kernel import kernels
 from lab.testing.side_by_side import begin_with, keep_together, own_name
@@ -25,7 +25,7 @@ Kernel = Callable[[str], Path]
 
 # What tests of a module share.  The first one needs a kernel that is still to be
 # built, in which the suites run for minutes.
-SHARED = ("debug_vm", "busy", "vm", "pool", "kinds")
+SHARED = ("debug_vm", "arm64", "busy", "vm", "pool", "kinds")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -36,6 +36,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
     begin_with(items, SHARED)
+
+
+def build(kernel: kernels.Kernel) -> None:
+    """Build a kernel, and what another machine needs beside it."""
+    if kernel.arch == arm64.ARCH:
+        arm64.prepare(kernel)
+    else:
+        kernels.build(kernel)
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +62,9 @@ def kernel_named(request: pytest.FixtureRequest) -> Kernel:
             # several says, only this arrives
             with capture.global_and_fixture_disabled(), redirect_stdout(sys.stderr):
                 print()
-                kernels.build(kernels.KERNELS[name])
+                build(kernels.KERNELS[name])
             ready.add(name)
-        return kernel_image(name)
+        return kernels.KERNELS[name].image
 
     return find
 
@@ -75,7 +83,9 @@ def boot(accelerator: str, kernel_named: Kernel) -> Boot:
     def booted(name: str, kernel: str = "ours", **options: Any) -> Iterator[Vm]:
         options = {"accel": accelerator, **options}
         own = own_name(f"test-{name}")
-        with Vm(kernel_named(kernel), name=own, **options) as vm:
+        another = kernels.KERNELS[kernel].arch == arm64.ARCH
+        machine = arm64.Arm64Vm if another else Vm
+        with machine(kernel_named(kernel), name=own, **options) as vm:
             yield vm
             trouble = "\n".join(vm.trouble())
         assert not trouble, f"the kernel of guest {name} complained:\n{trouble}"

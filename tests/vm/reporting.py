@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from lab.base.paths import TREE
 from lab.guest.vm import Guest, Vm
 
+KUNIT = TREE / "tools" / "testing" / "kunit" / "kunit.py"
 SYSFS = "/sys/kernel/mm/page_reporting"
 TRACING = "/sys/kernel/tracing"
 VIRTIO = "/sys/bus/virtio"
@@ -33,6 +36,11 @@ BUSY = "Device or resource busy"
 PCI_MEMORY, PCI_MASTER = 2, 4
 
 Event = dict[str, str]
+
+
+def rarely(*values: object) -> list[object]:
+    """Leave cases to make test-all; they are much like others."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values]
 
 
 def tunable(vm: Guest, name: str) -> int:
@@ -142,6 +150,21 @@ def assert_reports(vm: Vm) -> None:
     wait_until(lambda: stat(vm, "reported_kb") >= enough, "192 MiB reported")
 
 
+def assert_suites_pass(vm: Vm) -> None:
+    """Check that every KUnit suite passed while the guest booted."""
+    done = subprocess.run(
+        ["/usr/bin/python3", "-B", str(KUNIT), "parse", str(vm.console)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    trouble = [line for line in done.stdout.splitlines() if "PASSED" not in line]
+    assert done.returncode == 0, "\n".join(trouble)
+    passed = re.search(r"passed: (\d+)", done.stdout)
+    assert passed and int(passed[1]) > 0, done.stdout
+    assert "page_reporting" in done.stdout
+
+
 def migrate_to(vm: Vm, uri: str) -> None:
     """Send the guest away; it stays here as well, and is stopped."""
     vm.qmp.execute("migrate", {"uri": uri})
@@ -228,7 +251,7 @@ def is_under_way(vm: Vm, before: int) -> bool:
 
 
 @contextmanager
-def in_use(vm: Vm, mib: int, options: str = "") -> Iterator[None]:
+def in_use(vm: Guest, mib: int, options: str = "") -> Iterator[None]:
     """Have a program use memory for as long as the context lasts."""
     log, pid = "/tmp/in-use", "$(cat /tmp/in-use.pid)"
     vm.run(

@@ -16,6 +16,7 @@ from reporting import (
     backend,
     be_aggressive,
     free_kib,
+    rarely,
     stat,
     tunable,
     wait_drained,
@@ -31,11 +32,6 @@ HINTING, POISON, REPORTING = 1 << 3, 1 << 4, 1 << 5
 ALL = (1 << 6) - 1
 # Queues by their place: inflate, deflate, statistics, hinting, reporting.
 REPORTING_QUEUE = 4
-
-
-def rarely(*values: object) -> list[object]:
-    """Leave cases to make test-all; they are much like others."""
-    return [pytest.param(value, marks=pytest.mark.long) for value in values]
 
 
 @pytest.fixture(scope="module", name="hostile")

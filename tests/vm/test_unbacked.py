@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Memory that the hypervisor keeps until it is asked for.
 
-The module keeping_backend stands in for such a hypervisor.  It fills what it is
-given with a pattern and counts in damaged_kb what has changed when it is asked
-for it: memory that somebody used while he did not have it.  On a real one the
-same is tested in tests/xen.
+A module stands in for such a hypervisor.  On a real one the same is tested in
+tests/xen.
 """
 
 from __future__ import annotations
@@ -13,17 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import Boot
+from keeper import PARAMETERS, assert_undamaged, load, refuse, unback, unbacked_kib
 from lab.guest.vm import Vm, numa_arguments
 from reporting import (
     LARGE,
     SYSFS,
-    backend,
-    be_aggressive,
     free_kib,
     managed_pages,
     meminfo_kib,
     stat,
-    tunable,
     tune,
     wait_until,
 )
@@ -35,30 +31,8 @@ DIMM_ADDRESS = 4 << 30
 # A guest with a slot for a module, whose memory can go again.
 ROOM = "1G,slots=1,maxmem=4G"
 MOVABLE = "memhp_default_state=online_movable"
-PARAMETERS = "/sys/module/keeping_backend/parameters"
 # What the guest itself takes and frees between two looks.
 NOISE_KIB = 24 * KIB_PER_MIB
-
-
-def refuse(vm: Vm, yes: bool) -> None:
-    """Make the hypervisor refuse to give memory back, or not."""
-    vm.write(f"{PARAMETERS}/refuse", int(yes))
-
-
-def unbacked_kib(vm: Vm) -> int:
-    """Return what is unbacked."""
-    return tunable(vm, "unbacked_kb")
-
-
-def unback(vm: Vm, kib: int) -> None:
-    """Wait until so much is unbacked."""
-    vm.try_run(f"echo 1 >{SYSFS}/flush")
-    wait_until(lambda: unbacked_kib(vm) >= kib, f"{kib} KiB unbacked")
-
-
-def assert_undamaged(vm: Vm) -> None:
-    """Check that nobody has used memory that the hypervisor had."""
-    assert int(vm.read(f"{PARAMETERS}/damaged_kb")) == 0
 
 
 def reclaim_events(vm: Vm) -> int:
@@ -66,13 +40,6 @@ def reclaim_events(vm: Vm) -> int:
     names = "allocstall_|pgscan_direct |pageoutrun|compact_stall|oom_kill"
     lines = vm.run(f"grep -E '^({names})' /proc/vmstat").splitlines()
     return sum(int(line.split()[1]) for line in lines)
-
-
-def load(vm: Vm) -> None:
-    """Load the backend, with everything free due at once."""
-    be_aggressive(vm)
-    vm.run("insmod /modules/keeping_backend.ko")
-    assert backend(vm) == "keeping_backend"
 
 
 @pytest.fixture(name="keeper")

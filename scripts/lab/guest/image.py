@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.base import paths
@@ -58,15 +59,19 @@ def run(command: list[str | Path], what: str) -> None:
         raise ImageError(f"{what} fails:\n{done.stdout}")
 
 
-def compile_programs() -> list[Path]:
+def compile_programs(
+    folder: Path = STAGE / "bin", compiler: str = "gcc", left_out: Sequence[str] = ()
+) -> list[Path]:
     """Compile every program that is newer than its binary."""
     binaries = []
+    folder.mkdir(parents=True, exist_ok=True)
     for source in sorted([*GUEST.glob("*.c"), *TOOLS.glob("*.c")]):
-        binary = STAGE / "bin" / source.stem
-        binary.parent.mkdir(parents=True, exist_ok=True)
+        if source.stem in left_out:
+            continue
+        binary = folder / source.stem
         if not binary.exists() or binary.stat().st_mtime <= source.stat().st_mtime:
             print(f"image: compiling {source.name}", flush=True)
-            run(["gcc", *CFLAGS, "-o", binary, source], source.name)
+            run([compiler, *CFLAGS, "-o", binary, source], source.name)
         binaries.append(binary)
     return binaries
 
@@ -110,6 +115,14 @@ def compile_in(
     return [folder / name / f"{name}.ko" for name in names]
 
 
+def compile_chosen(kernel: kernels.Kernel, *modules: str) -> list[Path]:
+    """Build some of the guest modules against a kernel of their own."""
+    sources = module_sources()
+    own = {path: data for path, data in sources.items() if path.parts[0] in modules}
+    own[Path("Kbuild")] = "".join(f"obj-m += {name}/\n" for name in modules).encode()
+    return compile_in(paths.BUILD / f"guest-modules-{kernel.name}", kernel, own)
+
+
 def libraries(program: Path) -> list[Path]:
     """Return the shared libraries that a program of this host needs."""
     listing = subprocess.run(
@@ -136,19 +149,25 @@ def install(root: Path, program: Path) -> None:
         shutil.copy(source, place)
 
 
-def stage(root: Path, programs: list[Path], modules: list[Path]) -> None:
+def stage(
+    root: Path,
+    programs: list[Path],
+    modules: list[Path],
+    busybox: Path = BUSYBOX,
+    borrowed: Sequence[Path] = HOST_PROGRAMS,
+) -> None:
     """Lay out the root file system of the guest."""
     shutil.rmtree(root, ignore_errors=True)
     for name in ("bin", *DIRECTORIES):
         (root / name).mkdir(parents=True)
-    shutil.copy(BUSYBOX, root / "bin/busybox")
+    shutil.copy(busybox, root / "bin/busybox")
     for name in applets():
         (root / "bin" / name).symlink_to("busybox")
     for binary in programs:
         # our program wins over a busybox applet of the same name
         (root / "bin" / binary.name).unlink(missing_ok=True)
         shutil.copy(binary, root / "bin")
-    for program in HOST_PROGRAMS:
+    for program in borrowed:
         install(root, program)
     for module in modules:
         shutil.copy(module, root / "modules")
@@ -200,15 +219,11 @@ def kernel_image(kernel: kernels.Kernel) -> Path:
 
 def build_kernel_image(kernel: kernels.Kernel, *modules: str) -> Path:
     """Build the image for another kernel: with modules that were made for it."""
-    folder = paths.BUILD / f"guest-modules-{kernel.name}"
-    sources = module_sources()
-    own = {path: data for path, data in sources.items() if path.parts[0] in modules}
-    own[Path("Kbuild")] = "".join(f"obj-m += {name}/\n" for name in modules).encode()
     with paths.locked("image"):
         root = STAGE / kernel.name
         shutil.rmtree(root, ignore_errors=True)
         (root / "modules").mkdir(parents=True)
-        for built in compile_in(folder, kernel, own):
+        for built in compile_chosen(kernel, *modules):
             shutil.copy(built, root / "modules")
         put(kernel_image(kernel), IMAGE.read_bytes() + pack(root))
     return kernel_image(kernel)

@@ -101,6 +101,8 @@ class Machine(Guest):
     own, so kernel messages never mix with their output.
     """
 
+    boot_seconds = BOOT_SECONDS
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.console = LOGS / f"{name}.log"
@@ -112,7 +114,7 @@ class Machine(Guest):
     def __enter__(self) -> Self:
         self.start()
         try:
-            self.channel.wait_ready(BOOT_SECONDS)
+            self.channel.wait_ready(self.boot_seconds)
         except ChannelError as error:
             self.stop()
             self._give_up(f"did not boot: {error}")
@@ -209,6 +211,9 @@ class Vm(Machine):
     A wrapper is the beginning of a command that sets something up and becomes QEMU.
     """
 
+    # What the guest takes commands from.
+    commands = ("-serial", "chardev:commands")
+
     def __init__(
         self,
         kernel: Path,
@@ -228,7 +233,7 @@ class Vm(Machine):
             *self.machine(kernel, accel, memory, cpus, append),
             "-display", "none",
             "-chardev", f"file,id=console,path={self.console}",
-            "-serial", "chardev:console", "-serial", "chardev:commands",
+            "-serial", "chardev:console", *self.commands,
             "-mon", "chardev=qmp,mode=control",
             *(balloon_arguments(balloon) if balloon is not None else []),
             *arguments,
@@ -247,6 +252,7 @@ class Vm(Machine):
         control, their_control = socket.socketpair()
         self._sockets = [commands, control]
         theirs = {"commands": their_commands, "qmp": their_control}
+        program, *devices = self._command
         chardevs = [
             word
             for chardev, sock in theirs.items()
@@ -255,7 +261,7 @@ class Vm(Machine):
         errors = self.console.with_suffix(".qemu.log")
         with errors.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [*ENDS_WITH_US, *self._wrapper, QEMU, *chardevs, *self._command[1:]],
+                [*ENDS_WITH_US, *self._wrapper, program, *chardevs, *devices],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

@@ -37,6 +37,25 @@ class KernelError(Exception):
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What a kernel for a machine is compiled with, and what of it is booted."""
+
+    image: str
+    # The last step, which makes the image of a kernel that has modules.
+    last: str
+    prefix: str = ""
+
+
+MACHINES = {
+    "x86_64": Machine("arch/x86/boot/bzImage", "bzImage"),
+    "i386": Machine("arch/x86/boot/bzImage", "bzImage"),
+    "um": Machine("linux", "linux"),
+    "arm64": Machine("arch/arm64/boot/Image", "Image", "aarch64-linux-gnu-"),
+    "s390": Machine("arch/s390/boot/bzImage", "bzImage", "s390x-linux-gnu-"),
+}
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A kernel to build: its tree, its output directory and its fragments."""
 
@@ -57,8 +76,7 @@ class Kernel:
     @property
     def image(self) -> Path:
         """The bootable image."""
-        name = "linux" if self.arch == "um" else "arch/x86/boot/bzImage"
-        return self.objects / name
+        return self.objects / MACHINES[self.arch].image
 
     @property
     def log(self) -> Path:
@@ -79,17 +97,33 @@ class Kernel:
 # enough for some tests.
 LEAN = ("lean.config", "restore.config") if os.environ.get("LEAN") == "1" else ()
 
+# Small kernels with the suites, and the checks that each of them has.
+CHECKED = ("guest.config", "kunit.config", "lean.config")
+DEBUG_KERNELS = {
+    "debug": ("debug.config",),
+    "kasan": ("kasan.config",),
+    "kcsan": ("kcsan.config",),
+    "rt": ("debug.config", "rt.config"),
+}
+
 KERNELS = {
     kernel.name: kernel
     for kernel in (
         Kernel("ours", paths.TREE, "obj", ("guest.config", *LEAN)),
         Kernel("stock", paths.STOCK_TREE, "obj", ("guest.config",)),
         Kernel("uml", paths.TREE, "obj-uml", ("uml.config",), arch="um"),
+        *(
+            Kernel(name, paths.TREE, f"obj-{name}", (*CHECKED, *checks))
+            for name, checks in DEBUG_KERNELS.items()
+        ),
+        Kernel("rare", paths.TREE, "obj-rare", ("guest.config", "rare.config")),
+        Kernel("arm64", paths.TREE, "obj-arm64", ("arm64.config",), arch="arm64"),
         Kernel(
-            "debug",
+            "arm64-64k",
             paths.TREE,
-            "obj-debug",
-            ("guest.config", "kunit.config", "lean.config", "debug.config"),
+            "obj-arm64-64k",
+            ("arm64.config", "arm64-64k.config"),
+            arch="arm64",
         ),
         Kernel(
             "stress",
@@ -99,11 +133,6 @@ KERNELS = {
         ),
     )
 }
-
-
-# What includes a whole file (.incbin), which ccache does not see when it does not
-# preprocess: the image has the kernel in it.
-UNCACHED = ("bzImage",)
 
 
 def environment() -> dict[str, str]:
@@ -122,6 +151,7 @@ def environment() -> dict[str, str]:
 def make_command(kernel: Kernel, *arguments: str) -> list[str]:
     """Return the make command of a kernel build."""
     jobs = os.cpu_count() or 1
+    prefix = MACHINES[kernel.arch].prefix
     return [
         "make",
         "-C",
@@ -129,7 +159,8 @@ def make_command(kernel: Kernel, *arguments: str) -> list[str]:
         f"-j{jobs}",
         f"O={kernel.output}",
         f"ARCH={kernel.arch}",
-        "CC=ccache gcc",
+        f"CROSS_COMPILE={prefix}",
+        f"CC=ccache {prefix}gcc",
         *arguments,
     ]
 
@@ -225,11 +256,11 @@ def configure(kernel: Kernel) -> None:
     stamp.write_text(digest, encoding="utf-8")
 
 
-def make(kernel: Kernel, *targets: str) -> None:
+def make(kernel: Kernel, *targets: str, cached: bool = True) -> None:
     """Build targets of a kernel with a progress line."""
     kernel.log.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(f"kernel {kernel.name}")
-    disable = {"CCACHE_DISABLE": "1"} if set(targets) & set(UNCACHED) else {}
+    disable = {} if cached else {"CCACHE_DISABLE": "1"}
     with open(kernel.log, "w", encoding="utf-8") as log:
 
         def see(line: str) -> None:
@@ -253,11 +284,9 @@ def build(kernel: Kernel) -> None:
         if not version.exists():
             version.write_text(f"-{kernel.name}\n", encoding="utf-8")
         configure(kernel)
-        if kernel.arch == "um":
-            make(kernel, "linux")
-        else:
-            make(kernel, "vmlinux", "modules")
-            make(kernel, *UNCACHED)
+        machine = MACHINES[kernel.arch]
+        make(kernel, "vmlinux", "modules")
+        make(kernel, machine.last, cached=False)
 
 
 def main(arguments: list[str]) -> int:

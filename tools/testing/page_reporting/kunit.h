@@ -133,4 +133,7 @@ do { \
 #define KUNIT_ASSERT_TRUE_MSG(test, c, ...) \
 	kunit_compare(test, true, !!(c), ==, true, __VA_ARGS__)
 
+/* The geometry is one that every case can do something with. */
+#define kunit_skip(test, ...)	KUNIT_ASSERT_TRUE_MSG(test, false, __VA_ARGS__)
+
 #endif /* _PAGE_REPORTING_KUNIT_H */
