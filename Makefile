@@ -15,8 +15,10 @@ PYTEST_ALL := $(PYTHON) -m pytest -q $(if $(K),-k '$(K)')
 PYTEST := $(PYTEST_ALL) $(if $(ALL),,-m 'not long')
 SLOWEST := --durations=10
 
-# Most guests keep one processor busy, so two tests that boot them run side by side.
-WORKERS = $(if $(filter 1,$(shell nproc)),0,2)
+# Guests keep one processor busy, but for a third of the time in which a test waits.
+# So three run side by side on two, if the machine has the memory for it.
+ROOM = $(shell awk '/^MemTotal/ { print ($$2 > 15000000) ? 3 : 2 }' /proc/meminfo)
+WORKERS = $(if $(filter 1,$(shell nproc)),0,$(ROOM))
 GUESTS = $(PYTEST) $(SLOWEST) -n $(WORKERS) --dist loadgroup
 
 # What is measured, and tests that watch the clock, want the machine for themselves.

@@ -7,6 +7,7 @@
 #include <linux/mmzone.h>
 #include <linux/page-isolation.h>
 #include <linux/pageblock-flags.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 
 #include "../../internal.h"
@@ -180,9 +181,12 @@ unsigned long test_claim_pages(struct fake_backend *fake, gfp_t gfp,
 						pages);
 	struct page *page;
 
-	list_for_each_entry(page, pages, lru)
+	list_for_each_entry(page, pages, lru) {
 		if (fake_let_claim(fake, page_to_pfn(page)))
 			adjust_managed_page_count(page, -1);
+		/* The fake looks for each of thousands of pages. */
+		cond_resched();
+	}
 	return nr;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/pagemap.h>
 #include <linux/page-isolation.h>
 #include <linux/pageblock-flags.h>
+#include <linux/sched.h>
 #include <linux/shmem_fs.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
@@ -46,6 +47,8 @@ static struct page *get_file_page(struct kunit *test, struct test_file *tf,
 {
 	struct page *page = shmem_read_mapping_page(tf->file->f_mapping, index);
 
+	/* Called for each of thousands of pages of 64 KiB, which are cleared. */
+	cond_resched();
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
 	return page;
 }

@@ -65,20 +65,22 @@ def crash(vm: Vm) -> None:
     assert vm.try_run("test -s /proc/vmcore").status == 0
 
 
-def guest(find: Kernel, name: str, balloon: str | None) -> Vm:
+def guest(find: Kernel, accel: str, name: str, balloon: str | None) -> Vm:
     """Return a guest that has another kernel ready."""
     kernel = find(KERNEL)
     initrd = ("-initrd", str(capture_image()))
     return Vm(
-        kernel, name=own_name(f"test-{name}"), accel="tcg", memory="1G",
+        kernel, name=own_name(f"test-{name}"), accel=accel, memory="1G",
         balloon=balloon, append=RESERVED, arguments=initrd,
     )  # fmt: skip
 
 
 @pytest.mark.long
-def test_dump_leaves_out_what_is_unbacked(kernel_named: Kernel) -> None:
+def test_dump_leaves_out_what_is_unbacked(
+    kernel_named: Kernel, accelerator: str
+) -> None:
     """The tool that everybody has knows such pages by their type."""
-    with guest(kernel_named, "kdump", None) as vm:
+    with guest(kernel_named, accelerator, "kdump", None) as vm:
         load(vm)
         unback(vm, 400 * KIB_PER_MIB)
         tune(vm, enabled=0)
@@ -95,9 +97,11 @@ def test_dump_leaves_out_what_is_unbacked(kernel_named: Kernel) -> None:
 
 
 @pytest.mark.long
-def test_only_its_own_memory_is_reported(kernel_named: Kernel) -> None:
+def test_only_its_own_memory_is_reported(
+    kernel_named: Kernel, accelerator: str
+) -> None:
     """What the crashed kernel had stays as it was while the other one reports."""
-    with guest(kernel_named, "kdump-reports", BALLOON) as vm:
+    with guest(kernel_named, accelerator, "kdump-reports", BALLOON) as vm:
         vm.run(f"yes {MARK} | head -n {MARKS} >/tmp/file")
         crash(vm)
         be_aggressive(vm)

@@ -73,7 +73,7 @@ class Arm64Vm(Vm):
         [own] = [known for known in kernels.KERNELS.values() if known.image == kernel]
         return [
             QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
-            "-machine", "virt", "-cpu", CPU, *ACCELERATORS[accel],
+            "-machine", "virt", "-cpu", CPU, *ACCELERATORS["tcg"],
             "-m", memory, "-smp", str(cpus),
             "-kernel", str(kernel), "-initrd", str(initramfs(own)),
             "-append", f"console=ttyAMA0 lab.channel=ttyS0 panic=-1 {append}".strip(),
