@@ -11,6 +11,7 @@
  * The worker of a backend calls this, with memory hotplug held off.  No lock is
  * held while a page is moved.
  */
+#include <linux/alloc_tag.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
@@ -113,7 +114,9 @@ static unsigned long fpr_count_page(struct page *page, struct fpr_fill *fill)
 	}
 	if (PageLRU(page))
 		return fpr_count_folio(page, fill);
-	if (page_ref_count(page) || PageTail(page) || PageReserved(page))
+	/* Since Linux 7.3 nobody holds a reference of a slab. */
+	if (page_ref_count(page) || PageTail(page) || PageReserved(page) ||
+	    PageSlab(page))
 		fill->fixed = true;
 	return 1;
 }
@@ -289,11 +292,7 @@ static void fpr_cut_entry(struct fpr_mover *mover, struct page *page,
 	}
 }
 
-/*
- * A new place for @src, for migrate_pages(): what is to be moved is unmapped by
- * now, so nothing is searched for here.
- */
-static struct folio *fpr_new_place(struct folio *src, unsigned long data)
+static struct folio *fpr_new_place_noprof(struct folio *src, unsigned long data)
 {
 	struct fpr_mover *mover = (struct fpr_mover *)data;
 	unsigned int order = folio_order(src), from = order;
@@ -309,9 +308,26 @@ static struct folio *fpr_new_place(struct folio *src, unsigned long data)
 	return page_rmappable_folio(page);
 }
 
+/*
+ * A new place for @src, for migrate_pages(): what is to be moved is unmapped by
+ * now, so nothing is searched for here.
+ */
+static struct folio *fpr_new_place(struct folio *src, unsigned long data)
+{
+	/* Whose memory it is, is taken over from @src. */
+	return alloc_hooks(fpr_new_place_noprof(src, data));
+}
+
+/* It is room again: @src was locked, say, and is tried once more. */
 static void fpr_unused_place(struct folio *dst, unsigned long data)
 {
-	folio_put(dst);
+	struct fpr_mover *mover = (struct fpr_mover *)data;
+	unsigned int order = folio_order(dst);
+	struct page *page = &dst->page;
+
+	/* If somebody else has a reference, that one frees it. */
+	if (folio_put_testzero(dst) && free_pages_prepare(page, order))
+		fpr_add_room(mover, page, order);
 }
 
 /*
@@ -371,8 +387,11 @@ void fpr_return_room(struct fpr_mover *mover)
 		list_for_each_entry_safe(page, next,
 					 &mover->room[order].entries, lru) {
 			fpr_return_entry(mover, page, order);
-			if (++work % FPR_ROOM_ENTRIES)
+			/* Each page is looked at, whether it is poisoned. */
+			work += 1 + (1UL << order) / FPR_ROOM_PAGES;
+			if (work < FPR_ROOM_ENTRIES)
 				continue;
+			work = 0;
 			spin_unlock_irq(&mover->zone->lock);
 			cond_resched();
 			spin_lock_irq(&mover->zone->lock);
@@ -409,15 +428,21 @@ static bool fpr_is_crowded(const struct fpr_mover *mover,
 	       mover->room_pages >= fpr_mover_pages(mover);
 }
 
-/* Find room for what is to be moved, as long as nothing of it is unmapped. */
+/*
+ * Find room for what is to be moved, as long as nothing of it is unmapped.  What
+ * its driver moves may wait for that one's device, so it stays.
+ */
 static enum fpr_vacated fpr_prepare_room(struct fpr_mover *mover,
 					 const struct compact_control *cc)
 {
 	unsigned int folios[NR_PAGE_ORDERS] = {}, steps = 0;
 	struct folio *folio;
 
-	list_for_each_entry(folio, &cc->migratepages, lru)
+	list_for_each_entry(folio, &cc->migratepages, lru) {
+		if (page_has_movable_ops(&folio->page))
+			return FPR_VACATED_STUCK;
 		folios[folio_order(folio)]++;
+	}
 	while (!fpr_has_room(mover, folios)) {
 		if (++steps > FPR_ROOM_STEPS && fpr_is_late(mover))
 			return FPR_VACATED_LATE;

@@ -246,6 +246,23 @@ static void test_survey_fixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fill.free, MAX_ORDER_NR_PAGES / 2);
 }
 
+/* A slab of one page has no reference since Linux 7.3. */
+static void test_survey_slab(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fpr_mover mover;
+	struct fpr_fill fill;
+
+	fpr_mover_init(&mover, page_zone(block->page), MAX_PAGE_ORDER);
+	test_block_free_part(block, 1, MAX_ORDER_NR_PAGES - 1);
+	set_page_count(block->page, 0);
+	__folio_set_slab(page_folio(block->page));
+	KUNIT_EXPECT_TRUE(test, fpr_survey_block(&mover, block->pfn, &fill));
+	__folio_clear_slab(page_folio(block->page));
+	set_page_count(block->page, 1);
+	KUNIT_EXPECT_TRUE(test, fill.fixed);
+}
+
 /* What somebody has locked in memory is left where it is. */
 static void test_survey_locked(struct kunit *test)
 {
@@ -298,17 +315,27 @@ static void test_vacate(struct kunit *test)
 	expect_intact(test, tf);
 }
 
+/* A page of the file that is in the block to be emptied. */
+static unsigned long index_in_source(const struct test_file *tf,
+				     const struct fpr_mover *mover)
+{
+	unsigned long i = 0;
+
+	while (tf->pfns[i] - mover->source >= fpr_mover_pages(mover))
+		i += 2;
+	return i;
+}
+
 /* A page that somebody uses stays, and so does the block as it was. */
 static void test_vacate_pinned(struct kunit *test)
 {
 	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 	struct page *pinned;
-	unsigned long i = 0;
+	unsigned long i;
 
 	init_mover(test, tf, &mover);
-	while (tf->pfns[i] - mover.source >= fpr_mover_pages(&mover))
-		i += 2;
+	i = index_in_source(tf, &mover);
 	pinned = get_file_page(test, tf, i);
 	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_STUCK);
 	fpr_return_room(&mover);
@@ -317,6 +344,32 @@ static void test_vacate_pinned(struct kunit *test)
 	note_pfns(test, tf);
 	KUNIT_EXPECT_EQ(test, page_to_pfn(pinned), tf->pfns[i]);
 	put_page(pinned);
+	expect_intact(test, tf);
+}
+
+/* To try a page several times, because it is locked, takes one place only. */
+static void test_vacate_locked(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	struct fpr_mover mover;
+	unsigned long moved, room;
+	struct page *page;
+
+	init_mover(test, tf, &mover);
+	page = get_file_page(test, tf, index_in_source(tf, &mover));
+	lock_page(page);
+	put_page(page);
+	/* Until nothing else is there. */
+	do {
+		moved = mover.moved;
+		KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_STUCK);
+	} while (mover.moved != moved);
+	room = mover.room_pages;
+	KUNIT_EXPECT_GT(test, room, 0);
+	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_STUCK);
+	KUNIT_EXPECT_EQ(test, mover.room_pages, room);
+	unlock_page(page);
+	fpr_return_room(&mover);
 	expect_intact(test, tf);
 }
 
@@ -659,10 +712,12 @@ static void test_unregister_in_run(struct kunit *test)
 static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_survey_fixed),
+	KUNIT_CASE(test_survey_slab),
 	KUNIT_CASE(test_survey_locked),
 	KUNIT_CASE(test_survey_other_type),
 	KUNIT_CASE(test_vacate),
 	KUNIT_CASE(test_vacate_pinned),
+	KUNIT_CASE(test_vacate_locked),
 	KUNIT_CASE(test_vacate_without_room),
 	KUNIT_CASE(test_vacate_isolated),
 	KUNIT_CASE(test_vacate_in_slices),

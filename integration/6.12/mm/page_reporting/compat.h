@@ -8,6 +8,7 @@
 
 #define timer_container_of	from_timer
 #define __folio_index		index
+#define page_has_movable_ops	__PageMovable
 
 #define post_alloc_hook(page, order, gfp, ...) \
 	post_alloc_hook(page, order, gfp)
