@@ -25,7 +25,7 @@ Kernel = Callable[[str], Path]
 
 # What tests of a module share.  The first one needs a kernel that is still to be
 # built, in which the suites run for minutes.
-SHARED = ("debug_vm", "arm64", "busy", "vm", "pool", "kinds")
+SHARED = ("debug_vm", "hostile", "busy", "vm", "pool", "kinds")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

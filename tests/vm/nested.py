@@ -17,7 +17,7 @@ from typing import NoReturn
 from lab.base import paths
 from lab.guest import image, qemu
 from lab.guest.channel import Result
-from lab.guest.vm import BALLOON, Guest, Vm, VmError
+from lab.guest.vm import BALLOON, COMMAND_LINE, Guest, Vm, VmError, complaints
 from lab.kernel import kernels
 from lab.kernel.tree import put
 
@@ -87,16 +87,18 @@ class Inner(Guest):
 
     def start(self) -> None:
         """Boot it, and wait until it takes commands."""
-        append = "console=ttyS0 panic=-1 no_timer_check"
         self.outer.run("mkfifo /tmp/inner.in /tmp/inner.out")
         self.outer.run(
             f"QEMU_MODULE_DIR={FOLDER} {qemu.NAME} -L {FOLDER}"
             " -nodefaults -display none -no-reboot -cpu max"
             f" -m {INNER_MIB} -kernel {FOLDER}/bzImage -initrd {FOLDER}/initramfs.gz"
-            f" -append {shlex.quote(append)} -serial file:/tmp/inner.log"
+            f" -append {shlex.quote(COMMAND_LINE)} -serial file:/tmp/inner.log"
             f" -serial pipe:/tmp/inner -device virtio-balloon-pci,{BALLOON}"
             f" {self.arguments} >/tmp/inner.err 2>&1 & echo $! >/tmp/inner.pid"
         )
+        # If it does not begin, nobody opens the pipes.
+        if self.outer.try_run("sleep 2; kill -0 $(cat /tmp/inner.pid)").status:
+            self._fail("does not begin")
         if self._ask("", PATIENCE_SECONDS).status:
             self._fail("does not boot")
 
@@ -109,9 +111,13 @@ class Inner(Guest):
         status = "/proc/$(cat /tmp/inner.pid)/status"
         return int(self.outer.run(f"awk '/^VmRSS/{{print $2}}' {status}"))
 
-    def try_run(self, command: str, timeout: float = PATIENCE_SECONDS) -> Result:
+    def try_run(self, command: str, timeout: float = 0) -> Result:
         """Run a shell command in it, whatever its exit status."""
-        return self._ask(shlex.quote(command), timeout)
+        return self._ask(shlex.quote(command), max(timeout, PATIENCE_SECONDS))
+
+    def trouble(self) -> list[str]:
+        """Return the console lines in which its kernel complains."""
+        return complaints(self.outer.read("/tmp/inner.log"))
 
     def _ask(self, command: str, timeout: float) -> Result:
         seconds = int(timeout)
@@ -134,5 +140,6 @@ def inner(outer: Vm, arguments: str = "") -> Iterator[Inner]:
     guest.start()
     try:
         yield guest
+        assert not guest.trouble()
     finally:
         guest.stop()

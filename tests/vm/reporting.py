@@ -254,10 +254,13 @@ def is_under_way(vm: Vm, before: int) -> bool:
 def in_use(vm: Guest, mib: int, options: str = "") -> Iterator[None]:
     """Have a program use memory for as long as the context lasts."""
     log, pid = "/tmp/in-use", "$(cat /tmp/in-use.pid)"
+    # Another program may have been here before.
+    vm.run(f"rm -f {log}")
     vm.run(
         f"touch-free -s 1000000 {options} {mib} >{log} 2>&1 & echo $! >/tmp/in-use.pid"
     )
-    wait_until(lambda: "touched" in vm.read(log), f"{mib} MiB in use", 300)
+    touched = f"grep -q touched {log} 2>/dev/null"
+    wait_until(lambda: not vm.try_run(touched).status, f"{mib} MiB in use", 300)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from conftest import Kernel
 from keeper import load, unback, unbacked_kib
 from lab.base import paths
 from lab.guest import image
-from lab.guest.vm import BALLOON, Vm
+from lab.guest.vm import BALLOON, COMMAND_LINE, Vm, complaints
 from lab.kernel import kernels
 from lab.kernel.tree import put
 from lab.testing.side_by_side import own_name
@@ -24,13 +24,12 @@ MAKEDUMPFILE = Path("/usr/bin/makedumpfile")
 KERNEL = "rare"
 RESERVED = "crashkernel=192M"
 BOOT_SECONDS = 600
-# What both kernels are given.
-COMMON = "console=ttyS0 panic=-1 no_timer_check"
-CAPTURE = f"{COMMON} nr_cpus=1 reset_devices"
+CAPTURE = f"{COMMAND_LINE} nr_cpus=1 reset_devices"
 # Level 16 leaves out what is free; 16 as a message level is the report about it.
 MAKE_DUMP = "makedumpfile -l -d 16 --message-level 16 /proc/vmcore /tmp/dump"
-# What the first kernel has in a file, and how much of it.
-MARK = "free-page-reporting-was-here"
+# What the first kernel has in a file, and how much of it.  With the end of its line
+# it has 32 letters, so that each is within a page.
+MARK = "free-page-reporting-has-been-me"
 FILE_MIB = 32
 MARKS = FILE_MIB * KIB_PER_MIB * 1024 // (len(MARK) + 1)
 # What is zero would be one long line.
@@ -60,9 +59,15 @@ def capture_image() -> Path:
 def crash(vm: Vm) -> None:
     """Have the kernel crash, and wait until the other one takes commands."""
     vm.run(f"kexec-crash /kdump/kernel /kdump/initrd '{CAPTURE}'")
-    vm.run("(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &")
-    vm.channel.wait_ready(BOOT_SECONDS)
+    # The answer is that of the other one.
+    said = list(vm.channel.stream("echo c >/proc/sysrq-trigger", BOOT_SECONDS))
+    assert said == ["=ready"]
     assert vm.try_run("test -s /proc/vmcore").status == 0
+
+
+def assert_calm(vm: Vm) -> None:
+    """Check that the other kernel did not complain."""
+    assert not complaints(vm.console_text().rpartition("Linux version")[2])
 
 
 def guest(find: Kernel, accel: str, name: str, balloon: str | None) -> Vm:
@@ -94,6 +99,7 @@ def test_dump_leaves_out_what_is_unbacked(
         vm.run("makedumpfile --dump-dmesg /tmp/dump /tmp/dmesg", timeout=600)
         said = vm.run("grep page_reporting /tmp/dmesg")
         assert "backend keeping_backend enabled" in said
+        assert_calm(vm)
 
 
 @pytest.mark.long
@@ -112,3 +118,4 @@ def test_only_its_own_memory_is_reported(
         assert stat(vm, "reported_kb") - before >= FREED_MIB * KIB_PER_MIB // 2
         found = vm.run(COUNT, timeout=1200)
         assert int(found) >= MARKS
+        assert_calm(vm)

@@ -52,6 +52,7 @@ def test_libvirt(tmp_path: Path, accelerator: str) -> None:
         with connected(tmp_path, fresh=False) as guest:
             assert backend(guest) == "virtio-balloon"
             loaded = daemon.memory_kib("rss")
+            assert loaded <= after + NOISE_KIB, "what was free is resident"
             reported = stat(guest, "reported_kb")
             with in_use(guest, USED_MIB):
                 pass

@@ -10,6 +10,7 @@ from pathlib import Path
 import nested
 import pytest
 from conftest import Boot
+from lab.guest import qemu
 from reporting import SYSFS, be_aggressive, in_use, stat
 
 MIB = 1 << 20
@@ -32,6 +33,9 @@ def host_gets(guest: nested.Inner) -> int:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(
+    qemu.VERSION != qemu.OWN, reason=f"the inner guest is on QEMU {qemu.OWN}"
+)
 def test_assigned_device(boot: Boot, tmp_path: Path) -> None:
     """What the device may reach stays at the guest, and is what it reads there."""
     disk = tmp_path / "disk"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,12 +13,21 @@ from pathlib import Path
 
 from lab.guest import image, qemu
 from lab.guest.channel import Channel, ChannelError, Result
-from lab.guest.vm import BOOT_SECONDS, ENDS_WITH_US, NO_HURRY, Guest, VmError
+from lab.guest.vm import (
+    BOOT_SECONDS,
+    COMMAND_LINE,
+    ENDS_WITH_US,
+    Guest,
+    VmError,
+    complaints,
+)
 from lab.kernel import kernels
 from reporting import wait_until
 
 START = Path(__file__).with_name("private-libvirt")
 NAME = "guest"
+# Its guests are processes of their own, and end when the daemon does.
+UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 DOMAIN = """\
 <domain type='{type}'>
@@ -28,7 +38,7 @@ DOMAIN = """\
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>{kernel}</kernel>
     <initrd>{initrd}</initrd>
-    <cmdline>console=ttyS0 panic=-1 {append}</cmdline>
+    <cmdline>{command_line}</cmdline>
   </os>
   <features><acpi/></features>
   <cpu mode='maximum'/>
@@ -43,15 +53,15 @@ DOMAIN = """\
 
 
 class Libvirt:
-    """A daemon of libvirt, and its client."""
+    """The client of a daemon of libvirt."""
 
-    def __init__(self, pid: int) -> None:
-        self._enter = ["nsenter", "--mount", f"--target={pid}"]
+    def __init__(self, state: Path) -> None:
+        self._uri = f"qemu+unix:///system?socket={state}/run/libvirt/libvirt-sock"
 
     def try_virsh(self, *words: str) -> Result:
         """Run a command of virsh, whatever its exit status."""
         done = subprocess.run(
-            [*self._enter, "virsh", "--connect", "qemu:///system", *words],
+            ["virsh", "--connect", self._uri, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -101,17 +111,16 @@ def libvirt(folder: Path) -> Iterator[Libvirt]:
     """Start a daemon, for as long as the context lasts."""
     with open(folder / "libvirtd.log", "w", encoding="utf-8") as log:
         daemon = subprocess.Popen(
-            [*ENDS_WITH_US, "unshare", "--mount", START, folder / "state"],
+            [*ENDS_WITH_US, *UNSHARE, START, folder / "state"],
             stdout=log,
             stderr=log,
         )
-    known = Libvirt(daemon.pid)
+    known = Libvirt(folder / "state")
     try:
         wait_until(lambda: known.try_virsh("version").status == 0, "libvirt")
         yield known
     finally:
-        known.try_virsh("destroy", NAME)
-        daemon.terminate()
+        daemon.kill()
         daemon.wait()
 
 
@@ -122,8 +131,8 @@ def domain(folder: Path, accel: str, balloon: str) -> Path:
         name=NAME,
         kernel=kernels.KERNELS["ours"].image,
         initrd=image.IMAGE,
-        append=NO_HURRY,
-        emulator=f"/usr/bin/{qemu.NAME}",
+        command_line=COMMAND_LINE,
+        emulator=shutil.which(qemu.PROGRAM),
         balloon=balloon,
         folder=folder,
     )
@@ -142,3 +151,4 @@ def connected(folder: Path, fresh: bool) -> Iterator[LibvirtGuest]:
         yield guest
     finally:
         guest.close()
+    assert not complaints((folder / "console").read_text(errors="replace"))

@@ -5,7 +5,9 @@ For another suite apt gets a configuration of its own, so that nothing changes f
 this machine.  The mirror is the one that the machine has its packages from.
 """
 
+import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -105,6 +107,19 @@ def unpack(folder: Path, target: Path) -> None:
     """Unpack all packages in a folder."""
     for package in sorted(folder.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", package, target], check=True)
+
+
+def fetch(
+    names: list[str], suite: str, folder: Path, options: Sequence[str] = ()
+) -> None:
+    """Unpack packages of another suite in a folder, which is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    known = [*suite_options(suite, folder / "apt"), *options]
+    download(names, folder / "debs", known)
+    unpack(folder / "debs", folder)
+    for name in ("apt", "debs"):
+        shutil.rmtree(folder / name)
 
 
 def version(package: Path) -> str:

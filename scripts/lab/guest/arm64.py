@@ -7,7 +7,6 @@ that machine.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from lab.base import debian, paths
@@ -28,22 +27,14 @@ LEFT_OUT = ("kexec-try", "page-fault")
 
 def busybox() -> Path:
     """Return Debian's static busybox for this machine; fetch it once."""
-    folder = paths.TOP / f"busybox-{ARCH}"
+    folder = paths.BUILD / f"busybox-{ARCH}"
     if not folder.exists():
         scratch = folder.with_suffix(".new")
-        shutil.rmtree(scratch, ignore_errors=True)
-        options = debian.suite_options(SUITE, scratch / "apt")
-        options += ["-o", f"APT::Architecture={ARCH}"]
-        options += ["-o", f"APT::Architectures={ARCH}"]
-        debian.download(["busybox-static"], scratch / "debs", options)
-        debian.unpack(scratch / "debs", scratch)
+        names = ("Architecture", "Architectures")
+        options = [word for name in names for word in ("-o", f"APT::{name}={ARCH}")]
+        debian.fetch(["busybox-static"], SUITE, scratch, options)
         scratch.rename(folder)
     return folder / "bin/busybox"
-
-
-def initramfs(kernel: kernels.Kernel) -> Path:
-    """Return where the image for a kernel is."""
-    return paths.BUILD / f"initramfs-{kernel.name}.gz"
 
 
 def prepare(kernel: kernels.Kernel) -> None:
@@ -56,7 +47,7 @@ def prepare(kernel: kernels.Kernel) -> None:
         root = image.STAGE / kernel.name
         modules = image.compile_chosen(kernel, *MODULES)
         image.stage(root, programs, modules, busybox(), ())
-        put(initramfs(kernel), image.pack(root))
+        put(image.kernel_image(kernel), image.pack(root))
 
 
 class Arm64Vm(Vm):
@@ -73,8 +64,10 @@ class Arm64Vm(Vm):
         [own] = [known for known in kernels.KERNELS.values() if known.image == kernel]
         return [
             QEMU, "-nodefaults", "-no-user-config", "-no-reboot",
-            "-machine", "virt", "-cpu", CPU, *ACCELERATORS["tcg"],
+            "-machine", "virt,memory-backend=ram", "-cpu", CPU, *ACCELERATORS["tcg"],
+            # It may have more than the host, which has only what is written of it.
+            "-object", f"memory-backend-ram,id=ram,size={memory},reserve=off",
             "-m", memory, "-smp", str(cpus),
-            "-kernel", str(kernel), "-initrd", str(initramfs(own)),
+            "-kernel", str(kernel), "-initrd", str(image.kernel_image(own)),
             "-append", f"console=ttyAMA0 lab.channel=ttyS0 panic=-1 {append}".strip(),
         ]  # fmt: skip

@@ -52,13 +52,7 @@ def prepare(version: str) -> None:
         suite = SUITES[version]
         print(f"qemu: fetching QEMU {version} from {suite}", flush=True)
         scratch = folder(version).with_suffix(".new")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        options = debian.suite_options(suite, scratch / "apt")
-        debian.download(list(PACKAGES), scratch / "debs", options)
-        debian.unpack(scratch / "debs", scratch)
-        for name in ("apt", "debs"):
-            shutil.rmtree(scratch / name)
+        debian.fetch(list(PACKAGES), suite, scratch)
         start = scratch / NAME
         start.write_text(START.format(folder=folder(version), name=NAME))
         start.chmod(0o755)

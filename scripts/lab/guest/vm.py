@@ -38,12 +38,16 @@ KERNEL_TROUBLE = re.compile(
     r"general protection|Kernel panic|rcu: INFO|suspicious RCU|"
     r"inconsistent lock state|Bad page state|UBSAN|KASAN"
 )
+# Races in the rest of the kernel are not ours to mend.
+KERNEL_RACE = "BUG: KCSAN"
+OUR_NAMES = re.compile(r"fpr_|page_reporting|virtballoon_reporting")
 BOOT_SECONDS = 300
 # A process of tests that run side by side may be killed: its guests go with it.
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 # A kernel that sees no timer interrupt in time does not boot; on a busy host it
 # may have to wait.
 NO_HURRY = "no_timer_check"
+COMMAND_LINE = f"console=ttyS0 panic=-1 {NO_HURRY}"
 
 
 class VmError(Exception):
@@ -56,6 +60,12 @@ def explain(run: Callable[[], None]) -> None:
         run()
     except VmError as error:
         raise SystemExit(str(error)) from None
+
+
+def complaints(console: str) -> list[str]:
+    """Return the lines of a console in which a kernel complains."""
+    lines = filter(KERNEL_TROUBLE.search, console.splitlines())
+    return [line for line in lines if KERNEL_RACE not in line or OUR_NAMES.search(line)]
 
 
 def kernel_image(name: str) -> Path:
@@ -190,8 +200,7 @@ class Machine(Guest):
 
     def trouble(self) -> list[str]:
         """Return the console lines in which the kernel complains."""
-        lines = self.console_text().splitlines()
-        return [line for line in lines if KERNEL_TROUBLE.search(line)]
+        return complaints(self.console_text())
 
     def _open_console(self) -> None:
         """Begin a new log; another run may have a guest of this name."""
@@ -317,7 +326,7 @@ def machine_arguments(
         "-machine", "pc", "-cpu", "max", *ACCELERATORS[accel],
         "-m", memory, "-smp", f"{cpus},sockets={cpus}",
         "-kernel", str(kernel), "-initrd", str(INITRAMFS),
-        "-append", f"console=ttyS0 panic=-1 {NO_HURRY} {append}".strip(),
+        "-append", f"{COMMAND_LINE} {append}".strip(),
     ]  # fmt: skip
 
 

@@ -3,15 +3,14 @@
  * A virtio-balloon device within the guest, which does what no device should.
  *
  * It has a transport of its own: queues are rings in memory that its work looks
- * through when the driver has notified it.  It takes the memory that is reported, as
- * a host does: by filling it with zeros.  What it does wrong while it says so is a
- * parameter, and can be changed while a driver has the device.
+ * through when the driver has notified it.  It takes the memory that is
+ * reported, as a host does: by filling it with zeros.  What it does wrong while
+ * it says so is a parameter, and can be changed while a driver has the device.
  */
-#include <linux/delay.h>
+#include <linux/completion.h>
 #include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -30,7 +29,7 @@ enum behaviour {
 	SHORT,		/* says that it has written nothing */
 	LONG,		/* says that it has written more than there is room for */
 	TWICE,		/* answers once more, when another batch may be there */
-	STRAY,		/* answers for a descriptor that the queue has not */
+	STRAY,		/* answers for a descriptor beyond the queue */
 	UNKNOWN,	/* answers for a descriptor that it was not given */
 	SPURIOUS,	/* interrupts often before it answers */
 	SILENT,		/* does not answer */
@@ -98,6 +97,7 @@ struct hostile_queue {
 	void *memory;
 	u16 seen;
 	bool reports;
+	bool keeps;
 };
 
 static struct hostile {
@@ -106,6 +106,7 @@ static struct hostile {
 	struct virtio_balloon_config config;
 	struct hostile_queue queues[QUEUES];
 	struct device *parent;
+	struct completion released;
 	u8 status;
 } hostile;
 
@@ -135,7 +136,7 @@ static u32 hostile_take(struct hostile_queue *queue, u16 head)
 	struct vring_desc *desc = &queue->ring.desc[head];
 	u32 taken = 0;
 
-	while (queue->reports) {
+	for (;;) {
 		u32 len = virtio32_to_cpu(vdev, desc->len);
 
 		memset(phys_to_virt(virtio64_to_cpu(vdev, desc->addr)), 0, len);
@@ -149,11 +150,15 @@ static u32 hostile_take(struct hostile_queue *queue, u16 head)
 
 static void hostile_report(struct hostile_queue *queue, u16 head)
 {
-	u32 len = hostile_take(queue, head);
+	enum behaviour how = READ_ONCE(behaviour);
+	u32 len = 0;
 	int i;
 
+	/* What is answered too early may be in use when it is taken. */
+	if (how != TWICE)
+		len = hostile_take(queue, head);
 	served++;
-	switch (READ_ONCE(behaviour)) {
+	switch (how) {
 	case HONEST:
 		break;
 	case SHORT:
@@ -173,7 +178,7 @@ static void hostile_report(struct hostile_queue *queue, u16 head)
 		return;
 	case SPURIOUS:
 		for (i = 0; i < SPURIOUS_INTERRUPTS; i++) {
-			vring_interrupt(0, queue->vq);
+			queue->vq->callback(queue->vq);
 			cond_resched();
 		}
 		break;
@@ -199,11 +204,12 @@ static void hostile_serve(struct hostile_queue *queue)
 	/* what the index says that is there has been written before */
 	smp_rmb();
 	for (; queue->seen != idx; queue->seen++) {
-		head = virtio16_to_cpu(&hostile.vdev,
-				       avail->ring[queue->seen % queue->ring.num]);
+		unsigned int slot = queue->seen % queue->ring.num;
+
+		head = virtio16_to_cpu(&hostile.vdev, avail->ring[slot]);
 		if (queue->reports)
 			hostile_report(queue, head);
-		else
+		else if (!queue->keeps)
 			hostile_answer(queue, head, 0);
 	}
 }
@@ -212,6 +218,8 @@ static void hostile_work(struct work_struct *work)
 {
 	int i;
 
+	if (!(READ_ONCE(hostile.status) & VIRTIO_CONFIG_S_DRIVER_OK))
+		return;
 	for (i = 0; i < QUEUES; i++)
 		if (hostile.queues[i].vq)
 			hostile_serve(&hostile.queues[i]);
@@ -242,14 +250,16 @@ static u8 hostile_get_status(struct virtio_device *vdev)
 
 static void hostile_set_status(struct virtio_device *vdev, u8 status)
 {
-	hostile.status = status;
+	WRITE_ONCE(hostile.status, status);
+	/* What was put in the queues before is looked at from now on. */
+	schedule_work(&hostile.work);
 }
 
 static void hostile_reset(struct virtio_device *vdev)
 {
-	hostile.status = 0;
 	/* after a reset a device touches no memory */
 	cancel_work_sync(&hostile.work);
+	WRITE_ONCE(hostile.status, 0);
 }
 
 static void hostile_del_vqs(struct virtio_device *vdev)
@@ -287,6 +297,8 @@ static int hostile_set_up(struct hostile_queue *queue, unsigned int index,
 	}
 	vq->num_max = queue_size;
 	queue->reports = !strcmp(info->name, "reporting_vq");
+	/* Until it wants statistics, which it does not. */
+	queue->keeps = !strcmp(info->name, "stats");
 	queue->vq = vq;
 	return 0;
 }
@@ -299,7 +311,9 @@ static int hostile_find_vqs(struct virtio_device *vdev, unsigned int nr,
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < min(nr, QUEUES) && !err; i++) {
+	if (nr > QUEUES)
+		return -EINVAL;
+	for (i = 0; i < nr && !err; i++) {
 		vqs[i] = NULL;
 		if (infos[i].name)
 			err = hostile_set_up(&hostile.queues[i], i, &infos[i]);
@@ -340,9 +354,10 @@ static const struct virtio_config_ops hostile_ops = {
 	.bus_name = hostile_bus_name,
 };
 
-/* The device is static. */
+/* The device is static, and goes with the module. */
 static void hostile_release(struct device *dev)
 {
+	complete(&hostile.released);
 }
 
 static int __init hostile_init(void)
@@ -355,6 +370,7 @@ static int __init hostile_init(void)
 	if (IS_ERR(hostile.parent))
 		return PTR_ERR(hostile.parent);
 	INIT_WORK(&hostile.work, hostile_work);
+	init_completion(&hostile.released);
 	hostile.vdev.id.device = VIRTIO_ID_BALLOON;
 	hostile.vdev.config = &hostile_ops;
 	hostile.vdev.dev.parent = hostile.parent;
@@ -369,6 +385,8 @@ module_init(hostile_init);
 static void __exit hostile_exit(void)
 {
 	unregister_virtio_device(&hostile.vdev);
+	wait_for_completion(&hostile.released);
+	cancel_work_sync(&hostile.work);
 	root_device_unregister(hostile.parent);
 }
 module_exit(hostile_exit);
