@@ -41,7 +41,7 @@ KERNEL_TROUBLE = re.compile(
 # Races in the rest of the kernel are not ours to mend.
 KERNEL_RACE = "BUG: KCSAN"
 OUR_NAMES = re.compile(r"fpr_|page_reporting|virtballoon_reporting")
-BOOT_SECONDS = 300
+BOOT_SECONDS = 900
 # A process of tests that run side by side may be killed: its guests go with it.
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 # A kernel that sees no timer interrupt in time does not boot; on a busy host it
