@@ -173,7 +173,7 @@ static void expect_well_formed(struct kunit *test, bool merge)
 /* With 64 KiB pages on arm64, each pageblock begins at a border. */
 static void need_neighbours(struct kunit *test)
 {
-	if (TEST_BORDER_PAGES == pageblock_nr_pages)
+	if (pageblock_nr_pages == TEST_BORDER_PAGES)
 		kunit_skip(test, "no pageblocks have a border in common");
 }
 

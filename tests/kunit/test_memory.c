@@ -63,9 +63,11 @@ struct test_block *test_block_alloc(struct kunit *test)
 /* Skip a case that needs several blocks in a batch, if that has room for one. */
 void test_need_room(struct kunit *test)
 {
-	if (MAX_ORDER_NR_PAGES > SZ_128M / PAGE_SIZE)
-		kunit_skip(test, "a block is %lu MiB, and a batch is not much more",
-			   MAX_ORDER_NR_PAGES * PAGE_SIZE / SZ_1M);
+	unsigned long size = MAX_ORDER_NR_PAGES * PAGE_SIZE;
+
+	if (size > SZ_128M)
+		kunit_skip(test, "a block is %lu MiB, as large as a batch",
+			   size / SZ_1M);
 }
 
 /* Free all of a block at once. */
