@@ -22,10 +22,16 @@ DEFINE_STATIC_KEY_FALSE(page_reporting_enabled);
 static void fpr_notify_block(struct fpr_zone *fz, unsigned long pfn,
 			     unsigned int freed_order)
 {
+	unsigned long pending = fz->nr_pending;
 	unsigned long backed = fpr_mark_freed(fz, pfn, freed_order, jiffies);
 
 	fpr_account_free(fz, 1UL << freed_order, backed << fz->order);
-	fpr_wake(fz);
+	/*
+	 * What was pending before has a pass to come, but that may be far away
+	 * if nothing more could be unbacked: see fpr_scarce_wait().
+	 */
+	if (fz->nr_pending != pending || fz->backend->restores)
+		fpr_wake(fz);
 }
 
 /* The part of page_reporting_notify_free() that is not inlined. */

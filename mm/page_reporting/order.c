@@ -317,6 +317,7 @@ int fpr_sync_order(struct fpr_backend *backend)
 	if (err) {
 		backend->backoff = HZ;
 		backend->retry_at = jiffies + HZ;
+		fpr_schedule(backend, HZ);
 	}
 	return err;
 }

@@ -90,13 +90,12 @@ static void fpr_retain_less(struct fpr_zone *fz, unsigned long pages)
 static unsigned long fpr_note_unused(struct fpr_zone *fz, unsigned long freed)
 {
 	unsigned long unused = fpr_unused_pages(fz);
-	u32 length = fpr_window_length();
 	unsigned long reused;
 
 	lockdep_assert_held(&fz->zone->lock);
-	fpr_reuse_peak_note(&fz->reuse_peak, unused - min(unused, freed),
-			    jiffies, length);
-	reused = fpr_reuse_peak_note(&fz->reuse_peak, unused, jiffies, length);
+	reused = fpr_reuse_peak_note(&fz->reuse_peak,
+				     unused - min(unused, freed), unused,
+				     jiffies, fpr_window_length());
 	return round_down(reused + fpr_block_pages(fz) / 2,
 			  fpr_block_pages(fz));
 }

@@ -85,27 +85,29 @@ static void fpr_reuse_peak_slide(struct fpr_reuse_peak *peak,
 }
 
 /*
- * So many pages of a zone are free now.  Returns how many were freed and then
- * taken again at a time lately: the largest rise with a fall after it, of which
- * the smaller one counts.
+ * So many pages of a zone are free now, and @before were until just now, which
+ * is not more.  Returns how many were freed and then taken again at a time
+ * lately: the largest rise with a fall after it, of which the smaller one
+ * counts.
  */
 unsigned long fpr_reuse_peak_note(struct fpr_reuse_peak *peak,
-				  unsigned long free, u32 now, u32 length)
+				  unsigned long before, unsigned long free,
+				  u32 now, u32 length)
 {
 	unsigned long low, high, fall = 0;
 
-	fpr_reuse_peak_slide(peak, free, now, length);
+	fpr_reuse_peak_slide(peak, before, now, length);
 	low = min(peak->low[0], peak->low[1]);
 	high = max(peak->high[0], peak->high[1]);
-	if (free < low) {
+	if (before < low) {
 		/* All that rose has fallen; the rest was not freed. */
 		fall = high - low;
-		peak->high[0] = free;
-		peak->high[1] = free;
-	} else if (free < high) {
-		fall = high - free;
+		peak->high[0] = before;
+		peak->high[1] = before;
+	} else if (before < high) {
+		fall = high - before;
 	}
-	peak->low[0] = min(peak->low[0], free);
+	peak->low[0] = min(peak->low[0], before);
 	peak->high[0] = max(peak->high[0], free);
 	peak->reused[0] = max(peak->reused[0], fall);
 	return max(peak->reused[0], peak->reused[1]);

@@ -57,6 +57,7 @@ unsigned long fpr_window_consume(struct fpr_window *window, unsigned long pages,
 void fpr_reuse_peak_init(struct fpr_reuse_peak *peak, unsigned long free,
 			 u32 now);
 unsigned long fpr_reuse_peak_note(struct fpr_reuse_peak *peak,
-				  unsigned long free, u32 now, u32 length);
+				  unsigned long before, unsigned long free,
+				  u32 now, u32 length);
 
 #endif /* _MM_PAGE_REPORTING_REUSE_H */

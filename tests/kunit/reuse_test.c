@@ -170,6 +170,7 @@ static void test_peak(struct kunit *test)
 	fpr_reuse_peak_init(&peak, 100, start);
 	for (i = 0; i < PEAK_STEPS && c->steps[i].at; i++)
 		reused = fpr_reuse_peak_note(&peak, c->steps[i].free,
+					     c->steps[i].free,
 					     start + c->steps[i].at, 50);
 	KUNIT_EXPECT_EQ(test, reused, c->reused);
 }
@@ -221,12 +222,38 @@ static void test_peak_random(struct kunit *test)
 			  free[i - 1] + prandom_u32_state(&rnd) % 21 - 10 :
 			  prandom_u32_state(&rnd) % 10000;
 		free[i] = min(free[i], 10000UL);
-		reused = fpr_reuse_peak_note(&peak, free[i], i, WALK_WINDOW);
+		reused = fpr_reuse_peak_note(&peak, free[i], free[i], i,
+					     WALK_WINDOW);
 		KUNIT_ASSERT_GE_MSG(test, reused,
 				    model_reused(free, i - WALK_WINDOW + 1, i),
 				    "after %d steps", i);
 		KUNIT_ASSERT_LE_MSG(test, reused,
 				    model_reused(free, i - 6 * WALK_WINDOW, i),
+				    "after %d steps", i);
+	}
+}
+
+/* A free is noted at once as if what was free before had been noted, too. */
+static void test_peak_of_free(struct kunit *test)
+{
+	struct fpr_reuse_peak once, twice;
+	struct rnd_state rnd;
+	int i;
+
+	prandom_seed_state(&rnd, 73);
+	fpr_reuse_peak_init(&once, 5000, 0);
+	twice = once;
+	for (i = 1; i < WALK_STEPS; i++) {
+		unsigned long before = prandom_u32_state(&rnd) % 10000;
+		unsigned long free = before + prandom_u32_state(&rnd) % 1000;
+		u32 now = i * 7;
+
+		fpr_reuse_peak_note(&twice, before, before, now, WALK_WINDOW);
+		KUNIT_ASSERT_EQ_MSG(test,
+				    fpr_reuse_peak_note(&once, before, free,
+							now, WALK_WINDOW),
+				    fpr_reuse_peak_note(&twice, free, free,
+							now, WALK_WINDOW),
 				    "after %d steps", i);
 	}
 }
@@ -237,6 +264,7 @@ static struct kunit_case reuse_cases[] = {
 	KUNIT_CASE_PARAM(test_window, window_gen_params),
 	KUNIT_CASE_PARAM(test_peak, peak_gen_params),
 	KUNIT_CASE(test_peak_random),
+	KUNIT_CASE(test_peak_of_free),
 	{}
 };
 

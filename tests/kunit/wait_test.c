@@ -53,6 +53,14 @@ static void expect_reported(struct kunit *test, const struct test_block *block)
 					 1));
 }
 
+static void sleep_at_least(unsigned int ms)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(ms);
+
+	while (time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+}
+
 /* === Tunables === */
 
 static void test_young_block_waits(struct kunit *test)
@@ -90,16 +98,34 @@ static void test_churn_is_left_alone(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
 	struct fake_backend *fake = test->priv;
-	unsigned long half = MAX_ORDER_NR_PAGES / 2, freed_at, end;
+	unsigned long half = MAX_ORDER_NR_PAGES / 2, freed_at;
 
 	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.age_ms, 300);
 	test_block_free_part(block, 0, half);
-	end = jiffies + msecs_to_jiffies(200);
-	while (time_before(jiffies, end))
-		schedule_timeout_uninterruptible(1);
+	sleep_at_least(200);
 	freed_at = jiffies;
 	test_block_free_part(block, half, half);
+	expect_reported(test, block);
+	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
+	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
+			freed_at + msecs_to_jiffies(300));
+}
+
+/* The pass that was to come for the first free comes for the second. */
+static void test_used_while_pending(struct kunit *test)
+{
+	struct test_block *block = test_block_alloc(test);
+	struct fake_backend *fake = test->priv;
+	unsigned long freed_at;
+
+	start(test, MAX_PAGE_ORDER);
+	WRITE_ONCE(fpr_tunables.age_ms, 300);
+	test_block_free(block);
+	sleep_at_least(200);
+	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
+	freed_at = jiffies;
+	test_block_free(block);
 	expect_reported(test, block);
 	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
 	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
@@ -238,6 +264,7 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(test_young_block_waits),
 	KUNIT_CASE(test_reported_at_age),
 	KUNIT_CASE(test_churn_is_left_alone),
+	KUNIT_CASE(test_used_while_pending),
 	KUNIT_CASE(test_below_threshold_waits),
 	KUNIT_CASE(test_max_delay),
 	KUNIT_CASE(test_paused),
