@@ -171,23 +171,31 @@ static bool find_source(const struct test_file *tf, struct fpr_mover *mover)
 }
 
 /* A backend, for which nothing happens by itself. */
-static void register_disabled(struct kunit *test)
+static void register_disabled(struct kunit *test, unsigned int order)
 {
 	struct fake_backend *fake = test->priv;
 
 	WRITE_ONCE(fpr_tunables.enabled, false);
-	fake->prdev.order = pageblock_order;
+	fake->prdev.order = order;
 	fake_register(test, fake);
 }
 
-/* A mover in the zone of the file that may use room in any block. */
+/*
+ * A mover in the zone of the file that may use room in any block.  A block of
+ * it has 2^@order pages.
+ */
+static void init_mover_of(struct kunit *test, struct test_file *tf,
+			  struct fpr_mover *mover, unsigned int order)
+{
+	register_disabled(test, order);
+	fpr_mover_init(mover, page_zone(pfn_to_page(tf->pfns[0])), order);
+	KUNIT_ASSERT_TRUE(test, find_source(tf, mover));
+}
+
 static void init_mover(struct kunit *test, struct test_file *tf,
 		       struct fpr_mover *mover)
 {
-	register_disabled(test);
-	fpr_mover_init(mover, page_zone(pfn_to_page(tf->pfns[0])),
-		       pageblock_order);
-	KUNIT_ASSERT_TRUE(test, find_source(tf, mover));
+	init_mover_of(test, tf, mover, pageblock_order);
 }
 
 static bool is_whole(const struct fpr_mover *mover, unsigned long pfn)
@@ -294,14 +302,13 @@ static void test_survey_other_type(struct kunit *test)
 	test_set_migratetype(block->page, MIGRATE_MOVABLE);
 }
 
-/* The block becomes whole, and none that was whole is used for that. */
-static void test_vacate(struct kunit *test)
+static void vacate_block(struct kunit *test, unsigned int order)
 {
 	struct test_file *tf = scattered_file(test, false);
 	struct fpr_mover mover;
 	unsigned long pages, before;
 
-	init_mover(test, tf, &mover);
+	init_mover_of(test, tf, &mover, order);
 	pages = pages_in(tf, &mover, mover.source);
 	before = nr_whole(&mover);
 	KUNIT_EXPECT_EQ(test, fpr_vacate(&mover), FPR_VACATED_WHOLE);
@@ -313,6 +320,18 @@ static void test_vacate(struct kunit *test)
 	note_pfns(test, tf);
 	KUNIT_EXPECT_EQ(test, pages_in(tf, &mover, mover.source), 0);
 	expect_intact(test, tf);
+}
+
+/* The block becomes whole, and none that was whole is used for that. */
+static void test_vacate(struct kunit *test)
+{
+	vacate_block(test, pageblock_order);
+}
+
+/* A block may be several pageblocks. */
+static void test_vacate_largest(struct kunit *test)
+{
+	vacate_block(test, MAX_PAGE_ORDER);
 }
 
 /* A page of the file that is in the block to be emptied. */
@@ -457,7 +476,7 @@ static void test_returned_room_completes(struct kunit *test)
 	struct fpr_zone *fz;
 	bool after;
 
-	register_disabled(test);
+	register_disabled(test, pageblock_order);
 	fpr_mover_init(&mover, page_zone(block->page), pageblock_order);
 	test_block_free_part(block, 0, 1);
 	take_room(test, &mover, block->pfn);
@@ -504,10 +523,12 @@ static long consolidated(void)
 
 /**
  * struct run_tally - what the events of runs add up to
+ * @runs:	how many there were
  * @made:	pages of the blocks that became whole
  * @moved:	pages that were moved
  */
 struct run_tally {
+	atomic_long_t runs;
 	atomic_long_t made;
 	atomic_long_t moved;
 };
@@ -518,6 +539,7 @@ static void see_run(void *data, struct zone *zone, unsigned int order,
 		    unsigned long planned, unsigned long made,
 		    unsigned long moved)
 {
+	atomic_long_inc(&run_tally.runs);
 	atomic_long_add(made << order, &run_tally.made);
 	atomic_long_add(moved, &run_tally.moved);
 }
@@ -530,6 +552,7 @@ static void stop_watching(void *unused)
 
 static void watch_runs(struct kunit *test)
 {
+	atomic_long_set(&run_tally.runs, 0);
 	atomic_long_set(&run_tally.made, 0);
 	atomic_long_set(&run_tally.moved, 0);
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
@@ -691,6 +714,48 @@ static void test_not_while_backing_off(struct kunit *test)
 	expect_consolidates(test, tf, before);
 }
 
+static void pin_pages(struct kunit *test, struct test_file *tf)
+{
+	unsigned long i;
+
+	for (i = 0; i < FILE_PAGES; i += 2)
+		get_file_page(test, tf, i);
+}
+
+static void unpin_pages(void *context)
+{
+	struct test_file *tf = context;
+	unsigned long i;
+
+	for (i = 0; i < FILE_PAGES; i += 2)
+		put_page(pfn_to_page(tf->pfns[i]));
+}
+
+static bool has_run(void *unused)
+{
+	return atomic_long_read(&run_tally.runs);
+}
+
+/* A run that cannot win is not repeated at once. */
+static void test_in_vain_once(struct kunit *test)
+{
+	struct test_file *tf = scattered_file(test, false);
+	long before = consolidated();
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "runs show in events");
+	watch_runs(test);
+	pin_pages(test, tf);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unpin_pages,
+							   tf));
+	start_worker(test, 100);
+	KUNIT_ASSERT_TRUE(test, fake_wait(has_run, NULL));
+	expect_left_alone(test, before);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&run_tally.runs), 1);
+	kunit_release_action(test, unpin_pages, tf);
+	expect_intact(test, tf);
+}
+
 /* A backend that leaves in the midst of a run leaves nothing behind. */
 static void test_unregister_in_run(struct kunit *test)
 {
@@ -716,6 +781,7 @@ static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE(test_survey_locked),
 	KUNIT_CASE(test_survey_other_type),
 	KUNIT_CASE(test_vacate),
+	KUNIT_CASE(test_vacate_largest),
 	KUNIT_CASE(test_vacate_pinned),
 	KUNIT_CASE(test_vacate_locked),
 	KUNIT_CASE(test_vacate_without_room),
@@ -729,6 +795,7 @@ static struct kunit_case vacate_cases[] = {
 	KUNIT_CASE_SLOW(test_not_while_taken),
 	KUNIT_CASE_SLOW(test_not_while_disabled),
 	KUNIT_CASE_SLOW(test_not_while_backing_off),
+	KUNIT_CASE_SLOW(test_in_vain_once),
 	KUNIT_CASE_SLOW(test_unregister_in_run),
 	{}
 };
