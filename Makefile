@@ -33,6 +33,11 @@ help: ## list the targets
 
 ##@ See what it does
 
+# Said before kernels are built for a quarter of an hour.
+ifneq ($(and $(filter demo,$(MAKECMDGOALS)),$(filter-out virtio uml,$(BACKEND))),)
+$(error BACKEND=$(BACKEND) is not one of virtio, uml)
+endif
+
 .PHONY: demo
 demo: $(if $(filter uml,$(BACKEND)),kernel-uml,kernels image)
 demo: ## show freed memory coming back: build/report/demo.png

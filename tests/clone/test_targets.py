@@ -77,6 +77,7 @@ REACHES = {
     "bench-build": GUEST,
     "bench-scatter": GUEST,
     "bench-policy": GUEST,
+    "bench-snapshot": GUEST,
     "bench-xen": XEN,
     "report": END,
     "report-test": [("chromium", "outer.html")],
@@ -311,6 +312,13 @@ def test_demo_without_emulator(clone: Clone) -> None:
     assert not run.called("make", "bzImage")
     assert not run.called("qemu-system-x86_64", "")
     assert not clone.changes()
+
+
+def test_demo_of_an_unknown_backend(clone: Clone) -> None:
+    """Nothing is prepared or built before it is refused."""
+    run = clone.make("demo", "BACKEND=umml")
+    assert run.status and "BACKEND=umml is not one of virtio, uml" in run.output
+    assert not run.calls
 
 
 def test_part_of_the_suites_can_be_run(clone: Clone) -> None:

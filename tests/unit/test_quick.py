@@ -19,6 +19,7 @@ MISTAKES = {
 }
 # What compiles, and what only a sanitizer sees.
 LEAK = ("\tkvfree(fz->summary);\n\tkvfree(fz);", "\tkvfree(fz);")
+LOOP = ("\treturn left <= backoff ? left : 0;", "\twhile (left)\n\t\t;\n\treturn 0;")
 BEYOND = ("FPR_SEGMENT_BLOCKS; bit++)", "FPR_SEGMENT_BLOCKS + 1; bit++)")
 
 
@@ -70,9 +71,19 @@ def test_sanitizers_see_mistakes(
     spoil(core, "tracker", mistake)
     status, output = run(core, "SUITES=tracker", "FILTER=*index_arithmetic")
     assert status and sign in output, output
+    assert mistake is LEAK or "0 passed, 1 failed" in output, output
+
+
+def test_case_that_hangs_is_named(core: Path) -> None:
+    """It is ended, and so is the run."""
+    spoil(core, "policy", LOOP)
+    status, output = run(core, "SUITES=policy", "FILTER=*.test_backoff*")
+    assert status and "FAIL  page_reporting_policy.test_backoff" in output, output
+    assert output.rstrip().splitlines()[-2].startswith("0 passed, 1 failed"), output
 
 
 def test_no_suite_that_matches_is_a_failure(core: Path) -> None:
     """A filter with a misspelling does not pass."""
     status, output = run(core, "SUITES=policy", "FILTER=page_reporting_polciy")
     assert status and "0 passed, 0 failed" in output, output
+    assert "  page_reporting_policy\n" in output, output

@@ -3,7 +3,9 @@
  * Free page reporting in user space: runs the suites, and says what failed.
  */
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "kunit.h"
 
@@ -13,7 +15,22 @@ struct kunit_action {
 	void *context;
 };
 
+/* All of them together take a second or two: a case that takes this hangs. */
+#define CASE_SECONDS	10
+
 static struct kunit_suite *suites;
+
+/**
+ * struct running - what is being run, for those who end it
+ * @suite:	the suite, or NULL
+ * @c:		the case
+ * @description: what it is tried with
+ */
+static struct running {
+	const struct kunit_suite *suite;
+	const struct kunit_case *c;
+	char description[KUNIT_PARAM_DESC_SIZE];
+} running;
 
 /* In the order of the files on the command line of the linker. */
 void kunit_add_suite(struct kunit_suite *suite)
@@ -58,8 +75,8 @@ void kunit_fail(struct kunit *test, bool fatal, const char *file, int line,
 {
 	va_list arguments;
 
-	printf("%s:%d: expected %s, have %lld and %lld", file, line, what, left,
-	       right);
+	printf("%s:%d: expected %s; left is %lld, right is %lld", file, line,
+	       what, left, right);
 	va_start(arguments, format);
 	if (*format) {
 		printf(": ");
@@ -73,6 +90,38 @@ void kunit_fail(struct kunit *test, bool fatal, const char *file, int line,
 }
 
 /* === Running === */
+
+static void print_failed(void)
+{
+	printf("FAIL  %s.%s %s\n", running.suite->name, running.c->name,
+	       running.description);
+}
+
+/* The case hangs, or a sanitizer has ended it: the rest is not run. */
+static void end_in_case(int signal)
+{
+	if (signal == SIGALRM)
+		printf("not done after %u s:\n", CASE_SECONDS);
+	if (running.suite)
+		print_failed();
+	printf("0 passed, 1 failed: nothing else was counted\n");
+	fflush(stdout);
+	_exit(EXIT_FAILURE);
+}
+
+/* What sanitizers look for: they are to raise a signal. */
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "abort_on_error=1";
+}
+
+const char *__ubsan_default_options(void)
+{
+	return "abort_on_error=1";
+}
 
 void kunit_begin(struct kunit *test, const struct kunit_suite *suite)
 {
@@ -99,6 +148,7 @@ static bool run_case(const struct kunit_suite *suite,
 {
 	struct kunit test = { .param_value = param };
 
+	alarm(CASE_SECONDS);
 	kunit_begin(&test, suite);
 	if (!setjmp(test.stop))
 		c->run_case(&test);
@@ -113,21 +163,21 @@ static void run_with_params(const struct kunit_suite *suite,
 			    const struct kunit_case *c,
 			    unsigned int outcomes[2])
 {
-	char description[KUNIT_PARAM_DESC_SIZE] = "";
 	const void *param = NULL;
 	bool passed;
 
+	running = (struct running){ .suite = suite, .c = c };
 	if (c->generate_params)
-		param = c->generate_params(NULL, description);
+		param = c->generate_params(NULL, running.description);
 	do {
 		passed = run_case(suite, c, param);
 		outcomes[passed]++;
 		if (!passed)
-			printf("FAIL  %s.%s %s\n", suite->name, c->name,
-			       description);
+			print_failed();
 		if (param)
-			param = c->generate_params(param, description);
+			param = c->generate_params(param, running.description);
 	} while (param);
+	running.suite = NULL;
 }
 
 static bool wanted(const struct kunit_suite *suite, const struct kunit_case *c,
@@ -140,12 +190,35 @@ static bool wanted(const struct kunit_suite *suite, const struct kunit_case *c,
 	       !fnmatch(filter, suite->name, 0);
 }
 
+static void print_outcome(const struct kunit_suite *suite,
+			  const unsigned int outcomes[2])
+{
+	if (outcomes[false])
+		printf("FAIL  %s: %u cases, %u failed\n", suite->name,
+		       outcomes[true] + outcomes[false], outcomes[false]);
+	else if (outcomes[true])
+		printf("PASS  %s: %u cases\n", suite->name, outcomes[true]);
+}
+
+static void print_suites(const char *filter)
+{
+	const struct kunit_suite *suite;
+
+	printf("No case matches %s, a pattern for SUITE or SUITE.CASE, with:\n",
+	       filter);
+	for (suite = suites; suite; suite = suite->next)
+		printf("  %s\n", suite->name);
+}
+
 /* Run the cases whose names match; returns the exit status. */
 int kunit_run_all(const char *filter)
 {
 	unsigned int all[2] = { 0, 0 };
 	const struct kunit_suite *suite;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGABRT, end_in_case);
+	signal(SIGALRM, end_in_case);
 	for (suite = suites; suite; suite = suite->next) {
 		unsigned int outcomes[2] = { 0, 0 };
 		const struct kunit_case *c;
@@ -153,13 +226,13 @@ int kunit_run_all(const char *filter)
 		for (c = suite->test_cases; c->run_case; c++)
 			if (wanted(suite, c, filter))
 				run_with_params(suite, c, outcomes);
-		if (outcomes[true] + outcomes[false])
-			printf("%s  %s: %u cases\n",
-			       outcomes[false] ? "FAIL" : "PASS", suite->name,
-			       outcomes[true] + outcomes[false]);
+		print_outcome(suite, outcomes);
 		all[true] += outcomes[true];
 		all[false] += outcomes[false];
 	}
+	alarm(0);
+	if (filter && !all[true] && !all[false])
+		print_suites(filter);
 	printf("%u passed, %u failed\n", all[true], all[false]);
 	return all[true] && !all[false] ? EXIT_SUCCESS : EXIT_FAILURE;
 }

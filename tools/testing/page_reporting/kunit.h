@@ -93,45 +93,65 @@ void kunit_fail(struct kunit *test, bool fatal, const char *file, int line,
 		const char *what, long long left, long long right,
 		const char *format, ...) __printf(8, 9);
 
-#define kunit_compare(test, fatal, left, op, right, ...) \
+/* @what is what the source says, before macros in it are replaced. */
+#define kunit_compare(test, fatal, what, left, op, right, ...) \
 do { \
 	__auto_type left_value = (left); \
 	__auto_type right_value = (right); \
 	if (!(left_value op right_value)) \
-		kunit_fail(test, fatal, __FILE__, __LINE__, \
-			   #left " " #op " " #right, (long long)left_value, \
-			   (long long)right_value, "" __VA_ARGS__); \
+		kunit_fail(test, fatal, __FILE__, __LINE__, what, \
+			   (long long)left_value, (long long)right_value, \
+			   "" __VA_ARGS__); \
 } while (0)
 
-#define KUNIT_EXPECT_EQ(test, a, b)	kunit_compare(test, false, a, ==, b)
-#define KUNIT_EXPECT_NE(test, a, b)	kunit_compare(test, false, a, !=, b)
-#define KUNIT_EXPECT_LT(test, a, b)	kunit_compare(test, false, a, <, b)
-#define KUNIT_EXPECT_LE(test, a, b)	kunit_compare(test, false, a, <=, b)
-#define KUNIT_EXPECT_GT(test, a, b)	kunit_compare(test, false, a, >, b)
-#define KUNIT_EXPECT_GE(test, a, b)	kunit_compare(test, false, a, >=, b)
-#define KUNIT_EXPECT_TRUE(test, c)	kunit_compare(test, false, !!(c), ==, true)
-#define KUNIT_EXPECT_FALSE(test, c)	kunit_compare(test, false, !!(c), ==, false)
-#define KUNIT_EXPECT_NULL(test, p)	KUNIT_EXPECT_TRUE(test, !(p))
-#define KUNIT_EXPECT_NOT_NULL(test, p)	KUNIT_EXPECT_TRUE(test, p)
+#define KUNIT_EXPECT_EQ(test, a, b) \
+	kunit_compare(test, false, #a " == " #b, a, ==, b)
+#define KUNIT_EXPECT_NE(test, a, b) \
+	kunit_compare(test, false, #a " != " #b, a, !=, b)
+#define KUNIT_EXPECT_LT(test, a, b) \
+	kunit_compare(test, false, #a " < " #b, a, <, b)
+#define KUNIT_EXPECT_LE(test, a, b) \
+	kunit_compare(test, false, #a " <= " #b, a, <=, b)
+#define KUNIT_EXPECT_GT(test, a, b) \
+	kunit_compare(test, false, #a " > " #b, a, >, b)
+#define KUNIT_EXPECT_GE(test, a, b) \
+	kunit_compare(test, false, #a " >= " #b, a, >=, b)
+#define KUNIT_EXPECT_TRUE(test, c) \
+	kunit_compare(test, false, #c, !!(c), ==, true)
+#define KUNIT_EXPECT_FALSE(test, c) \
+	kunit_compare(test, false, "!(" #c ")", !!(c), ==, false)
+#define KUNIT_EXPECT_NULL(test, p) \
+	kunit_compare(test, false, "!" #p, !!(p), ==, false)
+#define KUNIT_EXPECT_NOT_NULL(test, p) \
+	kunit_compare(test, false, #p, !!(p), ==, true)
 #define KUNIT_EXPECT_TRUE_MSG(test, c, ...) \
-	kunit_compare(test, false, !!(c), ==, true, __VA_ARGS__)
-#define KUNIT_ASSERT_EQ(test, a, b)	kunit_compare(test, true, a, ==, b)
-#define KUNIT_ASSERT_NE(test, a, b)	kunit_compare(test, true, a, !=, b)
-#define KUNIT_ASSERT_LT(test, a, b)	kunit_compare(test, true, a, <, b)
-#define KUNIT_ASSERT_LE(test, a, b)	kunit_compare(test, true, a, <=, b)
-#define KUNIT_ASSERT_GT(test, a, b)	kunit_compare(test, true, a, >, b)
-#define KUNIT_ASSERT_GE(test, a, b)	kunit_compare(test, true, a, >=, b)
-#define KUNIT_ASSERT_TRUE(test, c)	kunit_compare(test, true, !!(c), ==, true)
-#define KUNIT_ASSERT_FALSE(test, c)	kunit_compare(test, true, !!(c), ==, false)
-#define KUNIT_ASSERT_NOT_NULL(test, p)	KUNIT_ASSERT_TRUE(test, p)
+	kunit_compare(test, false, #c, !!(c), ==, true, __VA_ARGS__)
+#define KUNIT_ASSERT_EQ(test, a, b) \
+	kunit_compare(test, true, #a " == " #b, a, ==, b)
+#define KUNIT_ASSERT_NE(test, a, b) \
+	kunit_compare(test, true, #a " != " #b, a, !=, b)
+#define KUNIT_ASSERT_LT(test, a, b) \
+	kunit_compare(test, true, #a " < " #b, a, <, b)
+#define KUNIT_ASSERT_LE(test, a, b) \
+	kunit_compare(test, true, #a " <= " #b, a, <=, b)
+#define KUNIT_ASSERT_GT(test, a, b) \
+	kunit_compare(test, true, #a " > " #b, a, >, b)
+#define KUNIT_ASSERT_GE(test, a, b) \
+	kunit_compare(test, true, #a " >= " #b, a, >=, b)
+#define KUNIT_ASSERT_TRUE(test, c) \
+	kunit_compare(test, true, #c, !!(c), ==, true)
+#define KUNIT_ASSERT_FALSE(test, c) \
+	kunit_compare(test, true, "!(" #c ")", !!(c), ==, false)
+#define KUNIT_ASSERT_NOT_NULL(test, p) \
+	kunit_compare(test, true, #p, !!(p), ==, true)
 #define KUNIT_ASSERT_EQ_MSG(test, a, b, ...) \
-	kunit_compare(test, true, a, ==, b, __VA_ARGS__)
+	kunit_compare(test, true, #a " == " #b, a, ==, b, __VA_ARGS__)
 #define KUNIT_ASSERT_LE_MSG(test, a, b, ...) \
-	kunit_compare(test, true, a, <=, b, __VA_ARGS__)
+	kunit_compare(test, true, #a " <= " #b, a, <=, b, __VA_ARGS__)
 #define KUNIT_ASSERT_GE_MSG(test, a, b, ...) \
-	kunit_compare(test, true, a, >=, b, __VA_ARGS__)
+	kunit_compare(test, true, #a " >= " #b, a, >=, b, __VA_ARGS__)
 #define KUNIT_ASSERT_TRUE_MSG(test, c, ...) \
-	kunit_compare(test, true, !!(c), ==, true, __VA_ARGS__)
+	kunit_compare(test, true, #c, !!(c), ==, true, __VA_ARGS__)
 
 /* The geometry is one that every case can do something with. */
 #define kunit_skip(test, ...)	KUNIT_ASSERT_TRUE_MSG(test, false, __VA_ARGS__)
