@@ -171,7 +171,8 @@ test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 ##@ Measure: hours at full size, SCALE=8 for an eighth of it
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
-BENCHMARKS := density memhog page_fault scale hold discard build scatter policy xen
+BENCHMARKS := density memhog page_fault scale hold discard build scatter snapshot \
+	policy xen
 BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB) bench
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
@@ -183,6 +184,9 @@ bench-density: kernels image ## how many guests fit on a host before it swaps?
 
 bench-scatter: kernels image ## memory that is free in fragments
 	@$(BENCH) scatter
+
+bench-snapshot: kernels image ## how large is a guest that is saved?
+	@$(BENCH) snapshot
 
 bench-memhog: kernels image ## guests that need much memory one after the other
 	@$(BENCH) memhog

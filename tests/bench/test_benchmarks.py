@@ -88,6 +88,16 @@ CASES = (
         and found["moved_mib"] > 0,
     ),
     Case(
+        "snapshot", "file-now", "ours",
+        lambda found: 0 < found["file_mib"] < found["freed_mib"]
+        and 0 < found["after_mib"] < found["loaded_mib"] + found["again_mib"],
+    ),
+    Case(
+        "snapshot", "snapshot-now", "ours",
+        lambda found: 0 < found["file_mib"] < found["freed_mib"]
+        and 0 < found["after_mib"] < found["loaded_mib"] + found["again_mib"],
+    ),
+    Case(
         "xen", "cost", "on",
         lambda found: found["dom0"]["given_mib"] > 0 and found["dom0"]["take_us"] > 0,
     ),

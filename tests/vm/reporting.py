@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from lab.base.paths import TREE
+from lab.guest.saving import migrate_to
 from lab.guest.vm import Guest, Vm
 
 KUNIT = TREE / "tools" / "testing" / "kunit" / "kunit.py"
@@ -165,29 +166,10 @@ def assert_suites_pass(vm: Vm) -> None:
     assert "page_reporting" in done.stdout
 
 
-def migrate_to(vm: Vm, uri: str) -> None:
-    """Send the guest away; it stays here as well, and is stopped."""
-    vm.qmp.execute("migrate", {"uri": uri})
-
-    def state() -> str:
-        return str(vm.qmp.execute("query-migrate").get("status"))
-
-    ended = ("completed", "failed", "cancelled")
-    wait_until(lambda: state() in ended, "the end of the migration", 600)
-    assert state() == "completed", vm.qmp.execute("query-migrate")
-    # QEMU says that it is complete a little before the guest may go on.
-    wait_until(lambda: run_state(vm) == "postmigrate", "the end of the migration")
-
-
 def migrate_to_nowhere(vm: Vm) -> None:
     """Save the guest as for a migration to a file, and let it go on."""
     migrate_to(vm, "exec:cat >/dev/null")
     vm.qmp.execute("cont")
-
-
-def run_state(vm: Vm) -> str:
-    """Return what QEMU says that the guest does."""
-    return str(vm.qmp.execute("query-status")["status"])
 
 
 def balloon_device(vm: Vm) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from arrival import create_disk, snapshot
 from conftest import Boot
+from lab.guest.saving import create_disk, snapshot
 from lab.guest.vm import Vm
 from reporting import (
     LARGE,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypedDict
 
 import pytest
-from arrival import FILE, LIVE, SNAPSHOT, Way, create_disk, snapshot, without_guest
+from arrival import FILE, LIVE, SNAPSHOT, Way, without_guest
 from conftest import Boot, Kernel
 from host_memory import KIB_PER_MIB, mapped_kib, memfd_kib, whole_free_kib
+from lab.guest.saving import create_disk, snapshot
 from lab.guest.vm import Vm
 from lab.testing.side_by_side import own_name
 from reporting import SYSFS, be_aggressive, in_use, stat, wait_drained, wait_until

@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """All benchmarks, in the order of the report."""
 
-from lab.bench import build, density, discard, fault, hold, memhog, scale, scatter, xen
+from lab.bench import (
+    build,
+    density,
+    discard,
+    fault,
+    hold,
+    memhog,
+    scale,
+    scatter,
+    snapshot,
+    xen,
+)
 from lab.bench.policy import benchmark as policy
 
 BENCHMARKS = {
@@ -16,6 +27,7 @@ BENCHMARKS = {
         scale.BENCHMARK,
         hold.BENCHMARK,
         discard.BENCHMARK,
+        snapshot.BENCHMARK,
         xen.BENCHMARK,
     )
 }
