@@ -228,7 +228,9 @@ bool __page_reporting_restore(struct zone *zone, unsigned int order,
 
 /*
  * Restore some blocks of a zone, if more free memory would help there.  Returns
- * the number of pages that came back.
+ * the number of pages that came back, or 1 if the zone is not short of memory
+ * any more: to ask the hypervisor takes its time, in which a process that was
+ * killed before may have ended.
  */
 unsigned long fpr_restore_for_oom(struct zone *zone)
 {
@@ -243,11 +245,12 @@ unsigned long fpr_restore_for_oom(struct zone *zone)
 		    -ENOENT)
 			break;
 	restored = before - min(before, fpr_unbacked_in(zone));
-	if (!restored)
-		pr_notice_ratelimited("%lu kB of node %d zone %s are unbacked and could not be restored\n",
-				      before << (PAGE_SHIFT - 10),
-				      zone_to_nid(zone), zone->name);
-	return restored;
+	if (restored || !fpr_short_of_memory(zone))
+		return max(restored, 1UL);
+	pr_notice_ratelimited("%lu kB of node %d zone %s are unbacked and could not be restored\n",
+			      before << (PAGE_SHIFT - 10), zone_to_nid(zone),
+			      zone->name);
+	return 0;
 }
 
 /* === By address === */

@@ -851,6 +851,40 @@ static void test_many_customers(struct kunit *test)
 							   BLOCK_PAGES));
 }
 
+/* What is asked of a zone is more than it has. */
+static void make_short(struct zone *zone)
+{
+	zone->_watermark[WMARK_HIGH] = zone_managed_pages(zone);
+}
+
+/* There is no memory, but somebody frees some before that is known. */
+static int restore_in_vain(struct page_reporting_dev_info *prdev,
+			   struct page *page, unsigned int order)
+{
+	struct zone *zone = page_zone(page);
+
+	zone->_watermark[WMARK_HIGH] = zone->_watermark[WMARK_LOW];
+	return -ENOMEM;
+}
+
+/* Nobody is killed if there is memory by the time that there is an answer. */
+static void test_oom_while_others_free(struct kunit *test)
+{
+	struct fake_backend *fake = test->priv;
+	struct test_block *blocks[NR_BLOCKS];
+	struct zone *zone = unback(test, blocks, MAX_PAGE_ORDER);
+	unsigned long high = zone->_watermark[WMARK_HIGH];
+
+	fake->restore_error = -ENOMEM;
+	make_short(zone);
+	KUNIT_EXPECT_EQ(test, 0, fpr_restore_for_oom(zone));
+	fake->prdev.restore = restore_in_vain;
+	KUNIT_EXPECT_GT(test, fpr_restore_for_oom(zone), 0);
+	fake->prdev.restore = fake_restore;
+	zone->_watermark[WMARK_HIGH] = high;
+	KUNIT_EXPECT_EQ(test, fpr_unbacked_pages(NULL), NR_BLOCKS * BLOCK_PAGES);
+}
+
 static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(test_demand, demand_gen_params),
 	KUNIT_CASE(test_one_block_at_a_time),
@@ -878,6 +912,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(test_restore_all_of_nothing),
 	KUNIT_CASE(test_restore_all_is_refused),
 	KUNIT_CASE(test_many_customers),
+	KUNIT_CASE(test_oom_while_others_free),
 	{}
 };
 
