@@ -41,7 +41,8 @@ endif
 .PHONY: demo
 demo: $(if $(filter uml,$(BACKEND)),kernel-uml,kernels image)
 demo: ## show freed memory coming back: build/report/demo.png
-	@BACKEND="$(BACKEND)" MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" $(LAB) demo
+	@BACKEND="$(BACKEND)" MEM="$(MEM)" FREE="$(FREE)" KERNEL="$(KERNEL)" LIVE="$(LIVE)" \
+		$(LAB) demo
 
 .PHONY: shell
 shell: image ## log in to a guest with our kernel

@@ -5,6 +5,7 @@ Boots one guest per variant, touches memory in it, frees it, and follows what th
 host has given to it.  Writes build/report/demo.json and demo.png.  Settings come
 from the environment: MEM and FREE in MiB, KERNEL one variant.  BACKEND=uml has the
 guests run on User Mode Linux instead of QEMU, and writes demo-uml.json and .png.
+LIVE=1 has a browser show all of it while it happens.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import asdict, dataclass
 from lab.base import paths, version
 from lab.base.follow import first_line
 from lab.base.paths import REPORT
-from lab.demo import plot
+from lab.demo import live, plot
 from lab.guest import accel, image, vm
 from lab.guest.memory import RssSampler, Sample
 from lab.guest.uml import Uml
@@ -31,6 +32,15 @@ from lab.kernel import kernels
 HOLD_SECONDS = 2
 SETTLE_SECONDS = 5
 KIB_PER_MIB = 1024
+
+# What a guest with this library says of its memory: what it is called, and where.
+SYSFS = "/sys/kernel/mm/page_reporting"
+GUEST_SAYS = {
+    "waiting": "pending_kb",
+    "at the host just now": "isolated_kb",
+    "reported so far": "stats/reported_kb",
+}
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -111,17 +121,29 @@ class UmlHost(Host):
 BACKENDS: dict[str, type[Host]] = {"virtio": Host, "uml": UmlHost}
 
 
+def ask(guest: vm.Machine) -> dict[str, int]:
+    """Return what the guest says of its memory, in KiB; nothing without the library."""
+    files = " ".join(f"{SYSFS}/{name}" for name in GUEST_SAYS.values())
+    found = guest.try_run(f"cat {files} 2>/dev/null")
+    return dict(zip(GUEST_SAYS, map(int, found.output.split())))
+
+
 class Display:
-    """A bar that moves in a terminal, a line a second elsewhere.
+    """A bar that moves in a terminal, a line a second elsewhere; the view, if any.
 
     Its time starts when the memory is freed; the touching before is shown too.
     """
 
     WIDTH = 40
 
-    def __init__(self, label: str, full_mib: int) -> None:
-        self._label = label
+    def __init__(
+        self, variant: Variant, full_mib: int, view: live.Live | None
+    ) -> None:
+        self._label = variant.label
         self._full = full_mib
+        self._view = view
+        if view:
+            view.begin(variant.name, variant.label, full_mib)
         self._live = sys.stdout.isatty()
         self._interval = 0.1 if self._live else 1.0
         self._next = 0.0
@@ -129,6 +151,8 @@ class Display:
 
     def show(self, at: float, kib: int) -> None:
         """Show how much memory the guest has on the host now."""
+        if self._view:
+            self._view.sample(at, kib)
         if at < self._next:
             return
         self._next = at + self._interval
@@ -140,6 +164,21 @@ class Display:
         print(f"\r{line}" if self._live else line, end="", flush=True)
         if not self._live:
             print(flush=True)
+
+    def freed(self, at: float) -> None:
+        """Count the time from here."""
+        self.start = at
+        if self._view:
+            self._view.freed(at)
+
+    def look(self, guest: vm.Machine) -> None:
+        """Have the view show what the guest says of its memory.
+
+        Without a view it is not asked, because that takes its time.
+        """
+        if self._view:
+            self._view.says(ask(guest))
+            time.sleep(LOOK_SECONDS)
 
     def close(self) -> None:
         """End the bar's line."""
@@ -188,22 +227,27 @@ def time_until(samples: list[tuple[float, int]], mib: float) -> float | None:
     return next((at for at, have in samples if at >= 0 and have <= mib), None)
 
 
-def watch(host: Host, guest: vm.Machine, start: float, enough_mib: float) -> None:
+def watch(
+    host: Host, guest: vm.Machine, display: Display, start: float, enough_mib: float
+) -> None:
     """Wait after the free, for as long as the host memory is of interest."""
     while True:
         enough = guest.host_kib() <= enough_mib * KIB_PER_MIB
         if time.monotonic() - start >= (host.watched if enough else host.patience):
             return
+        display.look(guest)
         time.sleep(0.1)
 
 
-def measure(host: Host, variant: Variant, mem_mib: int, free_mib: int) -> Run:
+def measure(
+    host: Host, variant: Variant, mem_mib: int, free_mib: int, view: live.Live | None
+) -> Run:
     """Boot one guest, touch and free memory in it, and follow its host memory."""
     print(f"{variant.label}: booting a guest of {mem_mib} MiB ...", flush=True)
     with host.guest(variant, mem_mib) as guest:
         release = guest.run("uname -r")
         settle(guest)
-        display = Display(variant.label, mem_mib)
+        display = Display(variant, mem_mib, view)
         sampler = RssSampler(
             guest.pid, display.show, read=lambda _pid: guest.host_kib()
         )
@@ -213,10 +257,10 @@ def measure(host: Host, variant: Variant, mem_mib: int, free_mib: int) -> Run:
         for line in guest.stream(program, timeout=600):
             marks[line] = time.monotonic()
             if line == "freeing":
-                display.start = marks[line]
+                display.freed(marks[line])
                 peak = guest.host_kib() // KIB_PER_MIB
         start = marks["freeing"]
-        watch(host, guest, start, peak - 0.95 * free_mib)
+        watch(host, guest, display, start, peak - 0.95 * free_mib)
         samples = relative(sampler.stop(), start)
         display.close()
     return Run(
@@ -277,7 +321,7 @@ def write_report(host: Host, runs: list[Run], mem_mib: int) -> None:
 
 def settings_given() -> list[str]:
     """Return the make variables that were set, as given on its command line."""
-    names = ("BACKEND", "MEM", "FREE", "KERNEL", "KERNEL_SOURCE")
+    names = ("BACKEND", "MEM", "FREE", "KERNEL", "LIVE", "KERNEL_SOURCE")
     return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 
 
@@ -290,9 +334,10 @@ def run() -> None:
             f"FREE={free_mib} does not fit: at most MEM - 512 = {mem_mib - 512} MiB"
         )
     variants = chosen_variants(kind.variants)
+    view = live.wanted()
     print(f"Free page reporting {version.described()}", flush=True)
     host = kind()
-    runs = [measure(host, variant, mem_mib, free_mib) for variant in variants]
+    runs = [measure(host, variant, mem_mib, free_mib, view) for variant in variants]
     print(f"\n{free_mib} MiB freed in an idle guest of {mem_mib} MiB:")
     print(table(runs) + "\n")
     write_report(host, runs, mem_mib)
