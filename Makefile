@@ -129,6 +129,12 @@ deb-test: $(if $(ALL),image,tree) ## build the packages, look into them, boot on
 	@sh scripts/install-deps packages-deb.txt
 	@$(PYTEST) tests/deb
 
+.PHONY: distro-test
+distro-test: image ## install the packages in a Debian: half an hour
+	@sh scripts/install-deps packages-deb.txt packages-distro.txt
+	@$(LAB) deb small
+	@$(PYTEST_ALL) -x tests/distro
+
 .PHONY: stress stress-settings
 stress: stress-settings image kernel-$(or $(KERNEL),stress) ## everything at random, for HOURS=1, from SEED
 	@$(STRESS)
@@ -163,7 +169,7 @@ test: deps ## run all tests; the last line adds up their results
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 	@TESTS=all $(LAB) suite check quick fuzz unit-test docs-test kunit \
-		uml-test build-test vm-test xen-test bench-test report-test deb-test clone-test \
+		uml-test build-test vm-test xen-test bench-test report-test deb-test distro-test clone-test \
 		"vm-test QEMU=10.0" \
 		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
 		"kunit $(NEWEST)" "uml-test $(NEWEST)" "build-test $(NEWEST)" \

@@ -221,6 +221,7 @@ TOOLS: dict[str, Callable[[list[str]], int]] = {
     "apt-get": apt_get,
     "chromium": lambda _arguments: end("nothing is laid out here"),
     "cpio": cpio,
+    "debootstrap": lambda _arguments: end("nothing is installed here"),
     "dpkg-buildpackage": dpkg_buildpackage,
     "dpkg-deb": dpkg_deb,
     "gcc": gcc,

@@ -85,6 +85,7 @@ REACHES = {
     "shell": GUEST,
     "deb": [("dpkg-buildpackage", "--no-sign"), ("make", "bindeb-pkg")],
     "deb-test": [("dpkg-buildpackage", "--no-sign")],
+    "distro-test": [("debootstrap", "--variant=minbase")],
     "series": END,
     "series-test": [("make", "linux-stage")],
     "clean": END,

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from lab.base import waiting
 from lab.base.paths import TREE
 from lab.guest.saving import migrate_to
 from lab.guest.vm import Guest, Vm
@@ -96,10 +96,7 @@ def wait_until(
     condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
 ) -> None:
     """Wait for a condition; fail with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.1)
+    waiting.wait_until(condition, what, seconds)
 
 
 def unreported_kib(vm: Guest) -> int:

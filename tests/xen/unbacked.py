@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.base import waiting
 from lab.guest.vm import Guest
 from lab.xen.host import Domain, XenHost
 
@@ -29,10 +30,7 @@ def wait_until(
     condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
 ) -> None:
     """Wait for a condition; fail with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.1)
+    waiting.wait_until(condition, what, seconds)
 
 
 def number(guest: Guest, name: str) -> int:

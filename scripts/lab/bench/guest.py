@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.base.waiting import wait_for
 from lab.guest.memory import Sample
 from lab.guest.variants import Variant
 from lab.guest.vm import Vm, VmError, kernel_image
@@ -63,16 +64,6 @@ class Bench:
             append=" ".join(filter(None, (append, variant.append))),
             **options,
         )
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so; tell whether it came to that in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def rest(guest: Vm, seconds: float) -> None:

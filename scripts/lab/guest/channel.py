@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs commands in a guest over its second serial port.
 
-The guest's end is tests/guest/init: a command is one line, the answer is
+The guest's end is tests/guest/serve: a command is one line, the answer is
 "|text" for each line of output and then "=status".
 """
 
@@ -38,15 +38,19 @@ class Channel:
         if line != "=ready":
             raise ChannelError(f"the guest announced itself with {line!r}")
 
+    def send(self, command: str) -> None:
+        """Run a command of which no answer is expected."""
+        if "\n" in command:
+            raise ValueError(f"a command is one line, not {command!r}")
+        self._sock.sendall(command.encode() + b"\n")
+
     def stream(self, command: str, timeout: float) -> Iterator[str]:
         """Run a command, yield its lines as they come, return its status last.
 
         The last item is "=STATUS"; every other one is a line of output with a
         "|" in front.
         """
-        if "\n" in command:
-            raise ValueError(f"a command is one line, not {command!r}")
-        self._sock.sendall(command.encode() + b"\n")
+        self.send(command)
         deadline = time.monotonic() + timeout
         while True:
             line = self._line(deadline)

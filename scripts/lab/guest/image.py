@@ -25,7 +25,7 @@ IMAGE = paths.BUILD / "initramfs.gz"
 PERF_IMAGE = paths.BUILD / "initramfs-perf.gz"
 UML_IMAGE = paths.BUILD / "initramfs-uml.gz"
 BUSYBOX = Path("/bin/busybox")
-SCRIPTS = (TOOLS / "page_reporting_cold", GUEST / "stress")
+SCRIPTS = (TOOLS / "page_reporting_cold", GUEST / "serve", GUEST / "stress")
 # Programs of Debian packages that run in guests.
 HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
 PERF = Path("/usr/bin/perf")

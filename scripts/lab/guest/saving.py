@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lab.base.waiting import wait_until
 from lab.guest.vm import Vm, VmError
 
 # Bytes a second, and milliseconds in which the guest may stand still: both are more
@@ -20,15 +19,6 @@ INCOMING = ("-incoming", "defer")
 STOPPED = ("-S",)
 
 
-def await_state(vm: Vm, condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition; fail with what was waited for."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise VmError(f"{vm.name}: after {PATIENCE_SECONDS} s still not: {what}")
-        time.sleep(0.02)
-
-
 def run_state(vm: Vm) -> str:
     """Return what QEMU says that the guest does."""
     return str(vm.qmp.execute("query-status")["status"])
@@ -36,7 +26,8 @@ def run_state(vm: Vm) -> str:
 
 def wait_running(vm: Vm) -> None:
     """Wait until the guest runs here."""
-    await_state(vm, lambda: run_state(vm) == "running", "the guest's arrival")
+    arrived = "the guest's arrival"
+    wait_until(lambda: run_state(vm) == "running", arrived, PATIENCE_SECONDS)
 
 
 # === Migration ===
@@ -51,13 +42,12 @@ def migrate_to(vm: Vm, uri: str) -> None:
         return state
 
     ended = ("completed", "failed", "cancelled")
-    await_state(vm, lambda: found().get("status") in ended, "the end of the migration")
+    end = "the end of the migration"
+    wait_until(lambda: found().get("status") in ended, end, PATIENCE_SECONDS)
     if found()["status"] != "completed":
         raise VmError(f"{vm.name}: the migration has failed: {found()}")
     # QEMU says that it is complete a little before the guest may go on.
-    await_state(
-        vm, lambda: run_state(vm) == "postmigrate", "the end of the migration"
-    )
+    wait_until(lambda: run_state(vm) == "postmigrate", end, PATIENCE_SECONDS)
 
 
 def send(vm: Vm, uri: str) -> None:
@@ -75,7 +65,7 @@ def save_to_file(vm: Vm, file: Path) -> None:
     """Save the guest to a file, and wait until that is whole."""
     send(vm, f"exec:cat >{file}.part && mv {file}.part {file}")
     # QEMU does not wait for it.
-    await_state(vm, file.exists, "the whole of the file")
+    wait_until(file.exists, "the whole of the file", PATIENCE_SECONDS)
 
 
 def load_file(vm: Vm, file: Path) -> None:
@@ -94,7 +84,7 @@ def wait_job(vm: Vm, job: str) -> None:
         jobs: list[dict[str, Any]] = vm.qmp.execute("query-jobs")
         return next(found for found in jobs if found["id"] == job)
 
-    await_state(vm, lambda: str(find()["status"]) == "concluded", job)
+    wait_until(lambda: bool(find()["status"] == "concluded"), job, PATIENCE_SECONDS)
     if "error" in find():
         raise VmError(f"{vm.name}: {job}: {find()['error']}")
     vm.qmp.execute("job-dismiss", {"id": job})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from lab.base import waiting
 from lab.guest.qmp import QmpError
 from lab.guest.vm import BALLOON, Guest, Vm
 from lab.stress import plan
@@ -40,11 +41,10 @@ def wait_until(
     condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
 ) -> None:
     """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise StressError(f"after {seconds:.0f} s still not: {what}")
-        time.sleep(0.2)
+    try:
+        waiting.wait_until(condition, what, seconds)
+    except waiting.WaitError as error:
+        raise StressError(str(error)) from None
 
 
 def succeeds(vm: Guest, command: str) -> bool:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from lab.base.waiting import wait_for
 from lab.bench.guest import (
     KIB_PER_MIB,
     REST_SECONDS,
@@ -20,7 +21,6 @@ from lab.bench.guest import (
     rest,
     start_program,
     stays_below,
-    wait_for,
     wait_output,
 )
 from lab.guest.memory import RssSampler, Sample

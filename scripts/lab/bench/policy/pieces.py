@@ -12,13 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from lab.base.waiting import wait_for
 from lab.bench.guest import (
     KIB_PER_MIB,
     SYSFS,
     Bench,
     Result,
     start_program,
-    wait_for,
     wait_output,
 )
 from lab.guest.memory import guest_memory
