@@ -90,12 +90,14 @@ CASES = (
     Case(
         "snapshot", "file-now", "ours",
         lambda found: 0 < found["file_mib"] < found["freed_mib"]
-        and 0 < found["after_mib"] < found["loaded_mib"] + found["again_mib"],
+        # it goes on reporting
+        and 0 < found["after_mib"] < found["loaded_mib"] + found["again_mib"] / 2,
     ),
     Case(
         "snapshot", "snapshot-now", "ours",
         lambda found: 0 < found["file_mib"] < found["freed_mib"]
-        and 0 < found["after_mib"] < found["loaded_mib"] + found["again_mib"],
+        # it goes on reporting
+        and 0 < found["after_mib"] < found["loaded_mib"] + found["again_mib"] / 2,
     ),
     Case(
         "xen", "cost", "on",

@@ -28,7 +28,7 @@ USED_MIB = 3072
 REST_SECONDS = 40
 NOW, RESTED = "now", "rested"
 BYTES_PER_BLOCK = 512  # as stat(2) counts
-AGAIN_MIB = 256
+AGAIN_MIB = 2048
 WIDTH = 0.8
 
 
