@@ -101,7 +101,7 @@ def test_tools(guest: Distro) -> None:
 
 def test_crash(guest: Distro) -> None:
     """kdump-tools writes a dump of a crash, which is smaller than the memory."""
-    assert "ready to kdump" in guest.run("kdump-config status")
+    assert ": ready to kdump" in guest.run("kdump-config status")
     guest.boot_after("echo c >/proc/sysrq-trigger")
     dump = guest.run("ls /var/crash/*/dump.*")
     assert 0 < int(guest.run(f"stat -c %s {dump}")) < MEMORY_BYTES // 2

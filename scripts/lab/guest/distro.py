@@ -51,7 +51,8 @@ WantedBy=multi-user.target
 FILES = {
     "etc/fstab": "/dev/vda1 / ext4 errors=remount-ro 0 1\n",
     "etc/hostname": "debian\n",
-    "etc/default/grub.d/test.cfg": GRUB,
+    # before that of kdump-tools, which adds to it
+    "etc/default/grub.d/00-test.cfg": GRUB,
     "etc/systemd/system/serve.service": UNIT,
 }
 ENABLED = "etc/systemd/system/multi-user.target.wants/serve.service"
