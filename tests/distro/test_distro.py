@@ -20,7 +20,6 @@ FLAVOUR = "page-reporting-small"
 TOOLS = "page-reporting-tools"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q --yes --no-install-recommends"
 MINUTES = 60
-MEMORY_BYTES = 2 << 30
 # Of what a program has freed, so much is back: less than all, for its neighbours.
 FREED_MIB, BACK_KIB = 512, 384 << 10
 
@@ -99,13 +98,9 @@ def test_tools(guest: Distro) -> None:
     assert "reported" in guest.run("page_reporting_top 1 1", 5 * MINUTES)
 
 
-def test_crash(guest: Distro) -> None:
-    """kdump-tools writes a dump of a crash, which is smaller than the memory."""
+def test_ready_for_a_crash(guest: Distro) -> None:
+    """kdump-tools has loaded the kernel that would write the dump."""
     assert ": ready to kdump" in guest.run("kdump-config status")
-    guest.boot_after("echo c >/proc/sysrq-trigger")
-    dump = guest.run("ls /var/crash/*/dump.*")
-    assert 0 < int(guest.run(f"stat -c %s {dump}")) < MEMORY_BYTES // 2
-    guest.run("rm -r /var/crash/*")
 
 
 def test_suspend(guest: Distro) -> None:

@@ -94,11 +94,7 @@ class Distro(Vm):
 
     def reboot(self) -> None:
         """Have it end all that it runs, and start again from its disk."""
-        self.boot_after("systemctl reboot")
-
-    def boot_after(self, command: str) -> None:
-        """Run what makes it reset itself in the end, and start again from its disk."""
-        self.channel.send(command)
+        self.channel.send("systemctl reboot")
         self.wait_end(self.boot_seconds)
         self.stop()
         self._kernel = None
