@@ -53,6 +53,20 @@ static void expect_reported(struct kunit *test, const struct test_block *block)
 					 1));
 }
 
+/* The block is reported, @ms after @freed_at or later. */
+static void expect_reported_after(struct kunit *test,
+				  const struct test_block *block,
+				  unsigned long freed_at, unsigned int ms)
+{
+	struct fake_backend *fake = test->priv;
+
+	expect_reported(test, block);
+	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
+	KUNIT_ASSERT_GT(test, fake->calls, 0);
+	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
+			freed_at + msecs_to_jiffies(ms));
+}
+
 static void sleep_at_least(unsigned int ms)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(ms);
@@ -79,25 +93,19 @@ static void test_young_block_waits(struct kunit *test)
 static void test_reported_at_age(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
-	struct fake_backend *fake = test->priv;
 	unsigned long freed_at;
 
 	start(test, MAX_PAGE_ORDER);
 	WRITE_ONCE(fpr_tunables.age_ms, 400);
 	freed_at = jiffies;
 	test_block_free(block);
-	expect_reported(test, block);
-	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
-	KUNIT_ASSERT_GT(test, fake->calls, 0);
-	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
-			freed_at + msecs_to_jiffies(400));
+	expect_reported_after(test, block, freed_at, 400);
 }
 
 /* Every free begins the wait anew. */
 static void test_churn_is_left_alone(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
-	struct fake_backend *fake = test->priv;
 	unsigned long half = MAX_ORDER_NR_PAGES / 2, freed_at;
 
 	start(test, MAX_PAGE_ORDER);
@@ -106,17 +114,13 @@ static void test_churn_is_left_alone(struct kunit *test)
 	sleep_at_least(200);
 	freed_at = jiffies;
 	test_block_free_part(block, half, half);
-	expect_reported(test, block);
-	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
-	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
-			freed_at + msecs_to_jiffies(300));
+	expect_reported_after(test, block, freed_at, 300);
 }
 
 /* The pass that was to come for the first free comes for the second. */
 static void test_used_while_pending(struct kunit *test)
 {
 	struct test_block *block = test_block_alloc(test);
-	struct fake_backend *fake = test->priv;
 	unsigned long freed_at;
 
 	start(test, MAX_PAGE_ORDER);
@@ -126,10 +130,7 @@ static void test_used_while_pending(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
 	freed_at = jiffies;
 	test_block_free(block);
-	expect_reported(test, block);
-	KUNIT_ASSERT_LE(test, fake->calls, FAKE_MAX_CALLS);
-	KUNIT_EXPECT_GE(test, fake->called_at[fake->calls - 1],
-			freed_at + msecs_to_jiffies(300));
+	expect_reported_after(test, block, freed_at, 300);
 }
 
 static void test_below_threshold_waits(struct kunit *test)
