@@ -169,7 +169,8 @@ test: deps ## run all tests; the last line adds up their results
 .PHONY: test-all
 test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 	@TESTS=all $(LAB) suite check quick fuzz unit-test docs-test kunit \
-		uml-test build-test vm-test xen-test bench-test report-test deb-test distro-test clone-test \
+		uml-test build-test vm-test xen-test bench-test report-test deb-test \
+		distro-test clone-test \
 		"vm-test QEMU=10.0" \
 		"xen-test QEMU=10.0" "xen-test XEN=4.20" "check $(NEWEST)" \
 		"kunit $(NEWEST)" "uml-test $(NEWEST)" "build-test $(NEWEST)" \

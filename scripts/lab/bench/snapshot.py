@@ -18,6 +18,7 @@ from lab.base.paths import BUILD
 from lab.bench.guest import KIB_PER_MIB, SYSFS, Bench, Result, rest
 from lab.bench.runner import Benchmark, Results, Step
 from lab.guest import saving
+from lab.guest.uml import BYTES_PER_BLOCK
 from lab.guest.variants import DEMO, NONE, OURS, Variant, measured
 from lab.guest.vm import Vm
 from lab.report.plot import SHADES, legend, panels, save, style
@@ -27,7 +28,6 @@ USED_MIB = 3072
 # The stock kernel waits for 2 s, reports a part of its memory, and so on.
 REST_SECONDS = 40
 NOW, RESTED = "now", "rested"
-BYTES_PER_BLOCK = 512  # as stat(2) counts
 AGAIN_MIB = 2048
 WIDTH = 0.8
 

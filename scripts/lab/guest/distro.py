@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.base import debian, paths
-from lab.guest.vm import ACCELERATORS, QEMU, Vm
+from lab.guest.vm import ACCELERATORS, NO_HURRY, QEMU, Vm
 
 RELEASE = "bookworm"
 INCLUDED = (
@@ -29,12 +29,11 @@ SERVE = paths.ROOT / "tests" / "guest" / "serve"
 DISK_MIB, FIRST_MIB = 4096, 1
 PARTITIONS = f"label: dos\nstart={FIRST_MIB}MiB, type=83, bootable\n"
 
-# A kernel that sees no timer interrupt in time does not boot; on a busy host it may
-# have to wait.
-GRUB = """\
+COMMAND_LINE = f"console=ttyS0 {NO_HURRY}"
+GRUB = f"""\
 GRUB_TIMEOUT=0
 GRUB_TERMINAL=serial
-GRUB_CMDLINE_LINUX="console=ttyS0 no_timer_check"
+GRUB_CMDLINE_LINUX="{COMMAND_LINE}"
 GRUB_CMDLINE_LINUX_DEFAULT=""
 """
 UNIT = """\
@@ -87,7 +86,7 @@ class Distro(Vm):
         ]  # fmt: skip
         if self._kernel:
             initrd = kernel.with_name(kernel.name.replace("vmlinuz", "initrd.img"))
-            line = f"root=/dev/vda1 console=ttyS0 no_timer_check {append}"
+            line = f"root=/dev/vda1 {COMMAND_LINE} {append}"
             command += ["-kernel", str(kernel), "-initrd", str(initrd)]
             command += ["-append", line.strip()]
         return command

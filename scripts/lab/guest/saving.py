@@ -13,6 +13,8 @@ from lab.guest.vm import Vm, VmError
 # than it takes, so that a guest arrives that changes memory all the time.
 FAST = {"max-bandwidth": 4 << 30, "downtime-limit": 600_000}
 PATIENCE_SECONDS = 600
+# What is left to be written when QEMU is done is what a pipe holds.
+FILE_SECONDS = 180
 
 # What a QEMU is started with that waits for a guest, or loads it from a snapshot.
 INCOMING = ("-incoming", "defer")
@@ -65,7 +67,7 @@ def save_to_file(vm: Vm, file: Path) -> None:
     """Save the guest to a file, and wait until that is whole."""
     send(vm, f"exec:cat >{file}.part && mv {file}.part {file}")
     # QEMU does not wait for it.
-    wait_until(file.exists, "the whole of the file", PATIENCE_SECONDS)
+    wait_until(file.exists, "the whole of the file", FILE_SECONDS)
 
 
 def load_file(vm: Vm, file: Path) -> None:
