@@ -93,9 +93,10 @@ static unsigned long fpr_note_unused(struct fpr_zone *fz, unsigned long freed)
 	unsigned long reused;
 
 	lockdep_assert_held(&fz->zone->lock);
+	fz->noted = jiffies;
 	reused = fpr_reuse_peak_note(&fz->reuse_peak,
 				     unused - min(unused, freed), unused,
-				     jiffies, fpr_window_length());
+				     fz->noted, fpr_window_length());
 	return round_down(reused + fpr_block_pages(fz) / 2,
 			  fpr_block_pages(fz));
 }
@@ -123,8 +124,15 @@ static void fpr_note_backed(struct fpr_zone *fz, unsigned long backed,
 void fpr_account_free(struct fpr_zone *fz, unsigned long freed,
 		      unsigned long backed)
 {
-	unsigned long reused = fpr_note_unused(fz, freed);
+	unsigned long reused;
 
+	/*
+	 * What comes and goes within a jiffy has no time to be reported, and
+	 * the worker looks itself before it decides.
+	 */
+	if (!backed && fz->noted == (u32)jiffies)
+		return;
+	reused = fpr_note_unused(fz, freed);
 	if (backed)
 		fpr_note_backed(fz, backed, reused);
 }

@@ -55,6 +55,7 @@ struct fpr_segment {
  * @window:	Z: memory that was reported lately
  * @retained:	Z: pages that are retained because they will be wanted again
  * @reuse_peak:	Z: how much was freed and taken again lately, the most to retain
+ * @noted:	Z: when @reuse_peak was last told how much is free
  * @isolated:	Z: pages that a batch has taken off the free lists
  * @age:	W: age at which the last pass reported, in jiffies
  * @watch:	W: how its fragments have looked lately
@@ -79,6 +80,7 @@ struct fpr_zone {
 	struct fpr_window window;
 	unsigned long retained;
 	struct fpr_reuse_peak reuse_peak;
+	u32 noted;
 	unsigned long isolated;
 	u32 age;
 	struct fpr_watch watch;

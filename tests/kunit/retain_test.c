@@ -154,11 +154,45 @@ static void test_retained_is_what_is_reused(struct kunit *test)
 	}
 }
 
+/* Make it later by as long as what was learnt is remembered, or half of that. */
+static void let_window_pass(const struct test_block *block)
+{
+	struct zone *zone = page_zone(block->page);
+	struct fpr_zone *fz;
+
+	spin_lock_irq(&zone->lock);
+	fz = fpr_zone_get_locked(zone);
+	fz->noted -= msecs_to_jiffies(fpr_tunables.max_age_ms);
+	fz->reuse_peak.since -= msecs_to_jiffies(fpr_tunables.max_age_ms);
+	spin_unlock_irq(&zone->lock);
+}
+
+/* What is taken while it is retained need not be reported to be retained on. */
+static void test_used_while_retained(struct kunit *test)
+{
+	struct test_block *block = make_retained(test, FPR_MS_MAX);
+	struct fake_backend *fake = test->priv;
+	unsigned int i;
+
+	fpr_set_enabled(false);
+	for (i = 0; i < 4; i++) {
+		let_window_pass(block);
+		test_block_free(block);
+		KUNIT_ASSERT_TRUE(test, test_block_take_back(block));
+	}
+	test_block_free(block);
+	WRITE_ONCE(fpr_tunables.max_delay_ms, 0);
+	fpr_set_enabled(true);
+	fake_run_pass(test, fake);
+	KUNIT_EXPECT_TRUE(test, saw(test, block, 0));
+}
+
 static struct kunit_case retain_cases[] = {
 	KUNIT_CASE(test_reuse_is_retained),
 	KUNIT_CASE(test_retaining_ends),
 	KUNIT_CASE(test_excess_is_reported),
 	KUNIT_CASE(test_retained_is_what_is_reused),
+	KUNIT_CASE(test_used_while_retained),
 	{}
 };
 
