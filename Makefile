@@ -179,8 +179,8 @@ test-all: deps ## run all tests with all kernels, QEMUs and Xens: hours
 ##@ Measure: hours at full size, SCALE=8 for an eighth of it
 
 # Each writes build/report/NAME.json and pictures, and goes on where it was stopped.
-BENCHMARKS := density memhog page_fault scale hold discard build scatter snapshot \
-	policy xen
+BENCHMARKS := density memhog page_fault scale hold discard build scatter busy \
+	snapshot policy xen
 BENCH := SCALE="$(SCALE)" ONLY="$(ONLY)" VARIANT="$(VARIANT)" $(LAB) bench
 
 .PHONY: bench $(BENCHMARKS:%=bench-%)
@@ -192,6 +192,9 @@ bench-density: kernels image ## how many guests fit on a host before it swaps?
 
 bench-scatter: kernels image ## memory that is free in fragments
 	@$(BENCH) scatter
+
+bench-busy: image ## what do programs notice while it is made whole?
+	@$(BENCH) busy
 
 bench-snapshot: kernels image ## how large is a guest that is saved?
 	@$(BENCH) snapshot

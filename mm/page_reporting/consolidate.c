@@ -10,7 +10,7 @@
  * move		empties one after the other (vacate.c).
  *
  * What becomes whole is pending, as all that becomes free, and a pass reports
- * it (pass.c).  A run works for some milliseconds and rests for long enough to
+ * it (pass.c).  A run works for a millisecond and rests for long enough to
  * take no more of a CPU than the user allows.  It is cut off when the guest goes
  * to work or is short of memory.
  *
@@ -45,8 +45,8 @@
 #include "tunables.h"
 #include "vacate.h"
 
-/* A program that wants the processor waits for no longer than for another. */
-#define FPR_SLICE_MS		4
+/* Nothing else may get the processor for so long, until the tick at worst. */
+#define FPR_SLICE_MS		1
 
 /*
  * After so many blocks in a row that could not be emptied, the rest will not be

@@ -95,6 +95,15 @@ CASES = (
         and found["moved_mib"] > 0,
     ),
     Case(
+        "busy", "probe", "on",
+        lambda found: 0 < found["median_us"] <= found["p99_us"] <= found["worst_us"]
+        and found["moved_mib"] > 0,
+    ),
+    Case(
+        "busy", "compute", "on",
+        lambda found: found["per_second"] > 0 and found["moved_mib"] > 0,
+    ),
+    Case(
         "snapshot", "file-now", "ours", small_and_goes_on,
     ),
     Case(

@@ -76,6 +76,7 @@ REACHES = {
     "bench-discard": GUEST,
     "bench-build": GUEST,
     "bench-scatter": GUEST,
+    "bench-busy": GUEST,
     "bench-policy": GUEST,
     "bench-snapshot": GUEST,
     "bench-xen": XEN,

@@ -3,6 +3,7 @@
 
 from lab.bench import (
     build,
+    busy,
     density,
     discard,
     fault,
@@ -23,6 +24,7 @@ BENCHMARKS = {
         policy.BENCHMARK,
         build.BENCHMARK,
         scatter.BENCHMARK,
+        busy.BENCHMARK,
         fault.BENCHMARK,
         scale.BENCHMARK,
         hold.BENCHMARK,

@@ -27,7 +27,11 @@ UML_IMAGE = paths.BUILD / "initramfs-uml.gz"
 BUSYBOX = Path("/bin/busybox")
 SCRIPTS = (TOOLS / "page_reporting_cold", GUEST / "serve", GUEST / "stress")
 # Programs of Debian packages that run in guests.
-HOST_PROGRAMS = (Path("/usr/bin/memhog"), Path("/usr/bin/trace-cmd"))
+HOST_PROGRAMS = (
+    Path("/usr/bin/memhog"),
+    Path("/usr/bin/trace-cmd"),
+    Path("/usr/bin/cyclictest"),
+)
 PERF = Path("/usr/bin/perf")
 
 CFLAGS = ("-static", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread")
