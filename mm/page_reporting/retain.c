@@ -127,10 +127,11 @@ void fpr_account_free(struct fpr_zone *fz, unsigned long freed,
 	unsigned long reused;
 
 	/*
-	 * What comes and goes within a jiffy has no time to be reported, and
-	 * the worker looks itself before it decides.
+	 * How low it was is noted once a jiffy; how high it gets always, for a
+	 * gigabyte may be freed in one.
 	 */
-	if (!backed && fz->noted == (u32)jiffies)
+	if (!backed && fz->noted == (u32)jiffies &&
+	    fpr_unused_pages(fz) <= fz->reuse_peak.high[0])
 		return;
 	reused = fpr_note_unused(fz, freed);
 	if (backed)

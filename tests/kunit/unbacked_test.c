@@ -454,8 +454,12 @@ static void test_reserve_is_kept(struct kunit *test)
 /* Small blocks that somebody freed meanwhile count from now on. */
 static void note_free(struct zone *zone)
 {
+	struct fpr_zone *fz;
+
 	spin_lock_irq(&zone->lock);
-	fpr_account_free(fpr_zone_get_locked(zone), 0, 0);
+	fz = fpr_zone_get_locked(zone);
+	fz->noted--;
+	fpr_account_free(fz, 0, 0);
 	spin_unlock_irq(&zone->lock);
 }
 
