@@ -10,13 +10,14 @@
  * move		empties one after the other (vacate.c).
  *
  * What becomes whole is pending, as all that becomes free, and a pass reports
- * it (pass.c).  A run works for a millisecond and rests for long enough to
- * take no more of a CPU than the user allows.  It is cut off when the guest goes
- * to work or is short of memory.
+ * it (pass.c).  A run works for a quarter of a millisecond and rests for long
+ * enough to take no more of a CPU than the user allows.  It is cut off when the
+ * guest goes to work or is short of memory.
  *
  * The work item has a queue of its own, because it waits for memory hotplug,
  * which a pass does not.
  */
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/memory_hotplug.h>
@@ -45,8 +46,14 @@
 #include "tunables.h"
 #include "vacate.h"
 
-/* Nothing else may get the processor for so long, until the tick at worst. */
-#define FPR_SLICE_MS		1
+/*
+ * The scheduler may leave the worker alone until the next tick, so for this long
+ * a program can have to wait.
+ */
+#define FPR_SLICE_US		250
+
+/* Where a rest is not longer than this, jiffies are too coarse for it. */
+#define FPR_NAP_US		20000
 
 /*
  * After so many blocks in a row that could not be emptied, the rest will not be
@@ -366,28 +373,37 @@ static void fpr_go_on(struct fpr_consolidation *run)
 		fpr_end_run(run, fpr_outcome(run));
 }
 
+/* Rest for so long.  Returns what is left of that, in jiffies. */
+static u32 fpr_nap(u32 us)
+{
+	if (us > FPR_NAP_US)
+		return usecs_to_jiffies(us) + 1;
+	usleep_range_state(us, us + us / 8, TASK_IDLE);
+	return 0;
+}
+
 /*
- * A slice of the run, unless somebody takes memory by address.  Returns the time
- * to rest after that.
+ * A slice of the run, unless somebody takes memory by address, and a rest.
+ * Returns the time until the next one.
  */
 static u32 fpr_run_slice(struct fpr_consolidation *run, unsigned int percent)
 {
-	u32 rest = FPR_LOOK_OFTEN;
+	u32 rest_us = jiffies_to_usecs(FPR_LOOK_OFTEN);
 	ktime_t start;
 
 	mutex_lock(&fpr_slice_mutex);
 	get_online_mems();
 	if (down_write_trylock(&fpr_takers)) {
 		start = ktime_get();
-		run->mover.deadline = ktime_add_ms(start, FPR_SLICE_MS);
+		run->mover.deadline = ktime_add_us(start, FPR_SLICE_US);
 		fpr_go_on(run);
 		up_write(&fpr_takers);
-		rest = fpr_rest(ktime_to_ns(ktime_sub(ktime_get(), start)),
-				percent);
+		rest_us = fpr_rest_us(ktime_to_ns(ktime_sub(ktime_get(),
+							    start)), percent);
 	}
 	put_online_mems();
 	mutex_unlock(&fpr_slice_mutex);
-	return rest;
+	return fpr_nap(rest_us);
 }
 
 /*

@@ -197,11 +197,11 @@ void fpr_run_over(struct fpr_watch *watch, const struct fpr_look *look,
 	watch->allocated = look->allocated;
 }
 
-/* Time to rest after work, so that it takes @percent of a CPU at most. */
-u32 fpr_rest(u64 busy_ns, unsigned int percent)
+/* Microseconds to rest after work, so that it takes @percent of a CPU at most. */
+u32 fpr_rest_us(u64 busy_ns, unsigned int percent)
 {
-	u64 rest_ns = div_u64(busy_ns * (100 - percent), percent);
+	u64 rest_us = div_u64(busy_ns * (100 - percent),
+			      percent * NSEC_PER_USEC);
 
-	/* Up to a jiffy of the wait is over when it begins. */
-	return nsecs_to_jiffies(rest_ns + TICK_NSEC - 1) + 1;
+	return min_t(u64, rest_us + 1, U32_MAX);
 }

@@ -118,6 +118,6 @@ bool fpr_calm(unsigned long pages, u32 elapsed);
 u32 fpr_until_run(struct fpr_watch *watch, const struct fpr_look *look);
 void fpr_run_over(struct fpr_watch *watch, const struct fpr_look *look,
 		  enum fpr_outcome outcome, bool made);
-u32 fpr_rest(u64 busy_ns, unsigned int percent);
+u32 fpr_rest_us(u64 busy_ns, unsigned int percent);
 
 #endif /* _MM_PAGE_REPORTING_DENSITY_H */

@@ -444,11 +444,11 @@ static void test_rest(struct kunit *test)
 		for (percent = 1; percent <= 100; percent++) {
 			u64 busy = busy_ms[i] * NSEC_PER_MSEC;
 			u64 least = div_u64(busy * (100 - percent), percent);
-			u64 rest = fpr_rest(busy, percent);
+			u64 rest = fpr_rest_us(busy, percent);
 
-			KUNIT_EXPECT_GE(test, (rest - 1) * TICK_NSEC, least);
-			KUNIT_EXPECT_LE(test, rest * TICK_NSEC,
-					least + 2 * TICK_NSEC);
+			KUNIT_EXPECT_GE(test, rest * NSEC_PER_USEC, least);
+			KUNIT_EXPECT_LE(test, rest * NSEC_PER_USEC,
+					least + NSEC_PER_USEC);
 		}
 	}
 }

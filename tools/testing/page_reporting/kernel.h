@@ -146,12 +146,7 @@ static inline unsigned long msecs_to_jiffies(unsigned int ms)
 
 #define MSEC_PER_SEC		1000L
 #define NSEC_PER_MSEC		1000000L
-#define TICK_NSEC		(1000000000L / HZ)
-
-static inline unsigned long nsecs_to_jiffies(u64 ns)
-{
-	return ns / (1000000000 / HZ);
-}
+#define NSEC_PER_USEC		1000L
 
 #define cond_resched()		do { } while (0)
 
