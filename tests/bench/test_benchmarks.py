@@ -97,7 +97,7 @@ CASES = (
     Case(
         "busy", "probe", "on",
         lambda found: 0 < found["median_us"] <= found["p99_us"] <= found["worst_us"]
-        and found["moved_mib"] > 0,
+        and found["probes"] >= 200 and found["moved_mib"] > 0,
     ),
     Case(
         "busy", "compute", "on",
