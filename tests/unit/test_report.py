@@ -14,7 +14,7 @@ from lab.bench import build, discard, hold, scale
 from lab.bench.catalogue import BENCHMARKS
 from lab.report.html import size_note
 from lab.report.model import FOLDER, Chapter, Shelf
-from lab.report.section import ComparisonError, Line, Section, Table
+from lab.report.section import ComparisonError, Line, Section, Table, show
 from lab.results import collect
 from lab.results.collect import compared, load
 from lab.results.kept import SHELVES
@@ -347,3 +347,11 @@ def test_verdict_on_the_longest_hold(
     assert f"At most 100 us: {at_most}." in section.reading[0]
     assert f"constant: {constant}." in section.reading[0]
     assert "vfree" in section.tables[0].rows[0][3]
+
+
+def test_nothing_has_no_sign() -> None:
+    """What is nothing when it is rounded is shown without a sign."""
+    assert show(-0.04) == "0.0"
+    assert show(-0.06) == "-0.1"
+    assert show(-10.0, ".0f") == "-10"
+    assert show(None) == "–"

@@ -160,7 +160,11 @@ def compute(bench: Bench, variant: Variant) -> Result:
     return {"per_second": round(rounds / (ended - began), 1), "moved_mib": moved}
 
 
-WORK = {"faults": "page faults", "compute": "rounds of a loop"}
+WORK = {
+    "faults": ("page faults", ", the run ends too late"),
+    "compute": ("rounds of a loop", ", a run may have a fifth"),
+}
+SLICE = ", it waits for a slice"
 
 
 def steps() -> list[Step]:
@@ -200,7 +204,7 @@ def share(results: Results, step: str, figure: str) -> float | None:
 def work_rows(results: Results) -> list[tuple[str, ...]]:
     """Return the rows of the table of work."""
     rows: list[tuple[str, ...]] = []
-    for step, what in WORK.items():
+    for step, (what, _reason) in WORK.items():
         off, on = (results.get(f"{step}/{variant.name}") for variant in VARIANTS)
         if off and on:
             rows.append((
@@ -222,23 +226,28 @@ def probe_rows(results: Results) -> list[tuple[str, ...]]:
     return rows
 
 
+def compare(what: str, goal: str, reached: bool, reason: str) -> str:
+    """Say whether a goal was reached, and if not, why."""
+    return f"{what} (goal {goal}: {verdict(reached)}{'' if reached else reason})"
+
+
 def judge(results: Results) -> list[str]:
     """Compare with the goals."""
     said = []
-    for step, what in WORK.items():
+    for step, (what, reason) in WORK.items():
         left = share(results, step, "per_second")
         if left is not None:
             said.append(
-                f"Of {what} in a second, {left:.1%} are left (goal {GOAL_WORK:.0%}:"
-                f" {verdict(left >= GOAL_WORK)})."
-            )
+                compare(f"{100 * left:.1f} % of {what}", f"{100 * GOAL_WORK:.0f} %",
+                        left >= GOAL_WORK, reason)
+            )  # fmt: skip
     later = share(results, "probe", "p99_us")
     if later is not None:
         said.append(
-            f"Of a hundred wake-ups, the latest but one comes {later:.2f} times as late"
-            f" (goal {GOAL_P99:g}: {verdict(later <= GOAL_P99)})."
-        )
-    return said
+            compare(f"the latest but one of 100 wake-ups is {later:.1f} times as late",
+                    f"{GOAL_P99:g}", later <= GOAL_P99, SLICE)
+        )  # fmt: skip
+    return [f"Left beside a run: {'; '.join(said)}."]
 
 
 def describe(results: Results) -> Section:
@@ -254,8 +263,7 @@ def describe(results: Results) -> Section:
         " that needs nothing but the processor, and one that sleeps for a millisecond"
         " at a time (cyclictest; 50 µs are the slack of the kernel's timers). The"
         " first one ends the run, because it allocates.",
-        headline=(show(left and 100 * left) + " %", "of the processor are left to a"
-                  " program that needs all of it, while memory is consolidated"),
+        headline=(show(left and 100 * left) + " %", "of the processor left"),
         tables=[
             Table("work in a second of the guest's time",
                   ("what", "not consolidating", "consolidating", "share",

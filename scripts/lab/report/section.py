@@ -74,7 +74,11 @@ class Section:
 
 def show(value: float | None, form: str = ".1f", missing: str = NOTHING) -> str:
     """Show a number, or that there is none."""
-    return missing if value is None else format(value, form)
+    if value is None:
+        return missing
+    text = format(value, form)
+    # What is nothing when it is rounded has no sign.
+    return text if any(digit in text for digit in "123456789") else text.lstrip("-")
 
 
 def verdict(reached: bool) -> str:

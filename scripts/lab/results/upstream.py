@@ -101,10 +101,9 @@ def describe(sides: Sides) -> Section:
         question=f"The reporting of Linux {sides.newer} itself, with its default delay"
         " and with a delay of 100 ms, which it has a parameter for.",
         how=f"The stock kernel's own reporting in Linux {sides.newer}, with its default"
-        " delay and with 100 ms, which it has a parameter for, beside that of Linux"
-        f" {sides.older} and this library: from `make demo` and smaller runs of some"
-        " benchmarks. Shares and counts hold for any size, times are of emulated"
-        " guests on a busy machine.",
+        " delay and with a parameter of 100 ms, beside that of Linux"
+        f" {sides.older} and this library: `make demo` and small runs of benchmarks."
+        " Shares and counts hold for any size, times are of emulated guests.",
         headline=(f"{show(seconds, '.1f')} s", f"stock {sides.newer}: 95 % of 3 GiB"),
         tables=[table(sides)],
         reading=reading(sides),
