@@ -59,7 +59,7 @@ def seconds(bench: Bench) -> float:
 
 
 def beside_run(
-    bench: Bench, variant: Variant, program: str, lasting: bool = True
+    bench: Bench, variant: Variant, name: str, program: str, lasting: bool = True
 ) -> tuple[str, int]:
     """Run a program from the beginning of a run on.
 
@@ -70,7 +70,7 @@ def beside_run(
     begin = f"{AWAIT_RUN}; " if variant == ON else ""
     with Vm(
         kernel_image(variant.kernel),
-        name=f"bench-busy-{program.split()[0]}-{variant.name}",
+        name=f"bench-busy-{name}-{variant.name}",
         accel="icount",
         memory=f"{2 * mib + 256}M",
         cpus=1,
@@ -88,7 +88,7 @@ def beside_run(
     first, *output, after, later = shown.splitlines()
     if variant == ON and lasting and int(later) == int(after):
         raise VmError(
-            f"the run was over before {program.split()[0]} was:"
+            f"the run was over before the program ({name}) was:"
             f" moved {first} KiB before, {after} meanwhile, {later} in the end"
         )
     return "\n".join(output), (int(after) - int(first)) // KIB_PER_MIB
@@ -119,6 +119,7 @@ def probe(bench: Bench, variant: Variant) -> Result:
     output, moved = beside_run(
         bench,
         variant,
+        "probe",
         f"cyclictest -q -i {PROBE_US} -l {wanted} -h {PROBE_MOST_US} 2>&1"
         " | grep -v ' 000000$'",
     )
@@ -140,7 +141,7 @@ def probe(bench: Bench, variant: Variant) -> Result:
 def faults(bench: Bench, variant: Variant) -> Result:
     """See how many page faults a program takes that begins in the midst of a run."""
     program = "page-fault -m 64 -s 1"
-    output, moved = beside_run(bench, variant, program, lasting=False)
+    output, moved = beside_run(bench, variant, "faults", program, lasting=False)
     found = re.search(r"faults=(\d+) seconds=([\d.]+)", output)
     if not found:
         raise VmError(f"page-fault: {output}")
@@ -153,9 +154,8 @@ def compute(bench: Bench, variant: Variant) -> Result:
     rounds = round(seconds(bench) * COMPUTE_ROUNDS_PER_SECOND)
     now = "read began rest </proc/uptime"
     loop = f"i=0; while [ $i -lt {rounds} ]; do i=$((i + 1)); done"
-    output, moved = beside_run(
-        bench, variant, f'{now}; echo "$began"; {loop}; {now}; echo "$began"'
-    )
+    program = f'{now}; echo "$began"; {loop}; {now}; echo "$began"'
+    output, moved = beside_run(bench, variant, "compute", program)
     began, ended = map(float, output.split())
     return {"per_second": round(rounds / (ended - began), 1), "moved_mib": moved}
 
@@ -190,28 +190,34 @@ def draw(results: Results, folder: Path, name: str) -> list[Path]:
             )
     style(axes[0], "how late a program runs that sleeps for 1 ms (µs)")
     axes[0].set_xticks(range(len(names)), ("median", "90 %", "99 %", "worst"))
-    axes[0].set_yscale("log")
+    if axes[0].has_data():
+        axes[0].set_yscale("log")
     legend(axes[0], len(VARIANTS))
     return [save(figure, folder / f"{name}.png")]
 
 
-def share(results: Results, step: str, figure: str) -> float | None:
+def figures(results: Results, step: str, name: str) -> list[float | None]:
+    """Return a figure without and with consolidation, as far as there is one."""
+    runs = [results.get(f"{step}/{variant.name}") for variant in VARIANTS]
+    return [run[name] if run else None for run in runs]
+
+
+def share(results: Results, step: str, name: str) -> float | None:
     """Return what is left of a figure with consolidation on."""
-    off, on = (results.get(f"{step}/{variant.name}") for variant in VARIANTS)
-    return on[figure] / off[figure] if off and on else None
+    off, on = figures(results, step, name)
+    return on / off if off and on else None
 
 
 def work_rows(results: Results) -> list[tuple[str, ...]]:
     """Return the rows of the table of work."""
     rows: list[tuple[str, ...]] = []
     for step, (what, _reason) in WORK.items():
-        off, on = (results.get(f"{step}/{variant.name}") for variant in VARIANTS)
-        if off and on:
-            rows.append((
-                what, f"{off['per_second']:.0f}", f"{on['per_second']:.0f}",
-                show(share(results, step, "per_second"), ".3f"),
-                str(on["moved_mib"]),
-            ))  # fmt: skip
+        rates = figures(results, step, "per_second")
+        if any(rates):
+            left = share(results, step, "per_second")
+            moved = figures(results, step, "moved_mib")[-1]
+            rows.append((what, *(show(rate, ".0f") for rate in rates),
+                         show(left, ".3f"), show(moved, ".0f")))  # fmt: skip
     return rows
 
 
@@ -221,8 +227,8 @@ def probe_rows(results: Results) -> list[tuple[str, ...]]:
     for variant in VARIANTS:
         run = results.get(f"probe/{variant.name}")
         if run:
-            figures = ("median_us", "p90_us", "p99_us", "worst_us", "moved_mib")
-            rows.append((variant.label, *(str(run[figure]) for figure in figures)))
+            names = ("median_us", "p90_us", "p99_us", "worst_us", "moved_mib")
+            rows.append((variant.label, *(str(run[name]) for name in names)))
     return rows
 
 
@@ -253,6 +259,14 @@ def judge(results: Results) -> list[str]:
 def describe(results: Results) -> Section:
     """Say what came out."""
     left = share(results, "compute", "per_second")
+    tables = [
+        Table("work in a second of the guest's time",
+              ("what", "not consolidating", "consolidating", "share",
+               "MiB moved meanwhile"), work_rows(results)),
+        Table("how late a program runs that sleeps for 1 ms (µs)",
+              ("", "median", "90 %", "99 %", "worst", "MiB moved meanwhile"),
+              probe_rows(results)),
+    ]  # fmt: skip
     return Section(
         title="Programs beside consolidation",
         question="What do programs notice while scattered memory is made whole?",
@@ -264,14 +278,7 @@ def describe(results: Results) -> Section:
         " at a time (cyclictest; 50 µs are the slack of the kernel's timers). The"
         " first one ends the run, because it allocates.",
         headline=(show(left and 100 * left) + " %", "of the processor left"),
-        tables=[
-            Table("work in a second of the guest's time",
-                  ("what", "not consolidating", "consolidating", "share",
-                   "MiB moved meanwhile"), work_rows(results)),
-            Table("how late a program runs that sleeps for 1 ms (µs)",
-                  ("", "median", "90 %", "99 %", "worst", "MiB moved meanwhile"),
-                  probe_rows(results)),
-        ],
+        tables=[table for table in tables if table.rows],
         reading=judge(results),
     )  # fmt: skip
 
