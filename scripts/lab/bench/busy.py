@@ -17,12 +17,13 @@ from lab.bench.guest import (
     SYSFS,
     Bench,
     Result,
+    counted_guest,
     start_program,
     wait_output,
 )
 from lab.bench.runner import Benchmark, Results, Step
 from lab.guest.variants import OURS, REPORTING, Variant
-from lab.guest.vm import Vm, VmError, kernel_image
+from lab.guest.vm import VmError
 from lab.report.plot import SHADES, legend, panels, save, style
 from lab.report.section import Section, Table, show, verdict
 
@@ -68,15 +69,7 @@ def beside_run(
     """
     mib = scattered_mib(bench)
     begin = f"{AWAIT_RUN}; " if variant == ON else ""
-    with Vm(
-        kernel_image(variant.kernel),
-        name=f"bench-busy-{name}-{variant.name}",
-        accel="icount",
-        memory=f"{2 * mib + 256}M",
-        cpus=1,
-        balloon=variant.balloon,
-        append=variant.append,
-    ) as guest:
+    with counted_guest(variant, f"busy-{name}", f"{2 * mib + 256}M") as guest:
         if variant == OFF:
             guest.write(f"{SYSFS}/consolidate_percent", 0)
         start_program(guest, f"scatter -k {PIECE_KIB} {mib}")

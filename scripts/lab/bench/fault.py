@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from lab.bench.guest import Bench, Result
+from lab.bench.guest import Bench, Result, counted_guest
 from lab.bench.runner import Benchmark, Measure, Results, Step, boots, in_turn
 from lab.guest.variants import OURS, STOCK, STOCK100, STOCKS, Variant, measured
 from lab.guest.vm import Vm, VmError, kernel_image
@@ -66,15 +66,8 @@ COMPARED = (
 
 def counted(bench: Bench, variant: Variant, boot: int) -> Result:
     """Count the instructions of a fault, in each mode."""
-    with Vm(
-        kernel_image(variant.kernel),
-        name=f"bench-fault{boot}-{variant.name}",
-        accel="icount",
-        memory=COUNTED_MEMORY,
-        cpus=1,
-        balloon=variant.balloon,
-        append=variant.append,
-        arguments=COUNTED,
+    with counted_guest(
+        variant, f"fault{boot}", COUNTED_MEMORY, arguments=COUNTED
     ) as guest:
         return {mode: instructions(bench, guest, mode) for mode in MODES}
 

@@ -66,6 +66,20 @@ class Bench:
         )
 
 
+def counted_guest(variant: Variant, name: str, memory: str, **options: Any) -> Vm:
+    """Return a guest to boot whose clock counts the instructions of its one CPU."""
+    return Vm(
+        kernel_image(variant.kernel),
+        name=f"bench-{name}-{variant.name}",
+        accel="icount",
+        memory=memory,
+        cpus=1,
+        balloon=variant.balloon,
+        append=variant.append,
+        **options,
+    )
+
+
 def rest(guest: Vm, seconds: float) -> None:
     """Wait until the host memory of a guest was steady for so long."""
     level, since = guest.rss_kib(), time.monotonic()

@@ -14,6 +14,7 @@ from lab.bench.guest import (
     Bench,
     Result,
     between,
+    counted_guest,
     hold_memory,
     minor_faults,
     rest,
@@ -21,7 +22,7 @@ from lab.bench.guest import (
 )
 from lab.guest.memory import RssSampler, sum_of_rises
 from lab.guest.variants import OURS, Variant
-from lab.guest.vm import Vm, VmError, kernel_image
+from lab.guest.vm import VmError
 
 GAPS = (0.1, 0.4, 1.0, 2.0, 4.0)
 CHURN_MIB = 384
@@ -109,15 +110,7 @@ def counted(bench: Bench, variant: Variant, gap: float) -> Result:
     """
     mib = bench.mib(CHURN_MIB)
     cycles = LEARNING_CYCLES + max(COUNTED_CYCLES // bench.scale, 3)
-    with Vm(
-        kernel_image(variant.kernel),
-        name=f"bench-counted-{gap:g}-{variant.name}",
-        accel="icount",
-        memory=f"{4 * mib + 512}M",
-        cpus=1,
-        balloon=variant.balloon,
-        append=variant.append,
-    ) as guest:
+    with counted_guest(variant, f"counted-{gap:g}", f"{4 * mib + 512}M") as guest:
         # What is free after the boot is reported first; it sleeps without waiting.
         command = f"sleep 60; churn -v -g {round(gap * 1000)} -n {cycles} {mib}"
         output = guest.run(command, 1200)
